@@ -1,0 +1,318 @@
+"""The recipe: one model's road as typed, frozen objects.
+
+Sections follow the road. What changes a result is identity and enters the fingerprints; what
+only says where, how fast or how parallel is marked `EXECUTION` and never does. Units stand in
+the names. The file format is TOML; `nativize.recipe.load` reads and explains it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+EXECUTION = "nativize:execution"
+"""Mark on a field that says where, how fast or how parallel, and so is no identity."""
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Refit = Annotated[
+    Literal["on_recipe_change", "always"],
+    Field(
+        description="When what is fitted to data is fitted again; a policy, not an identity.",
+        json_schema_extra={EXECUTION: True},
+    ),
+]
+
+
+class Language(Section):
+    """The new language."""
+
+    code: str = Field(description="ISO 639-1 code as the language identifier says it: ja, zh, bo.")
+    shingle: Literal["characters", "words", "syllables"] = Field(
+        "characters", description="Unit of the language where spaces do not part words."
+    )
+
+
+class CrawlSource(Section):
+    """One place that documents come from."""
+
+    name: str = Field(pattern=r"^[a-z0-9_\-]+$", description="Part of every document's id.")
+    path: str = Field(
+        description="Glob of files, relative to the recipe. Where data lies is no identity.",
+        json_schema_extra={EXECUTION: True},
+    )
+    format: Literal["auto", "warc", "wet", "jsonl", "text", "parquet"] = "auto"
+    licence: str = Field("unknown", description="Recorded with every document that names none.")
+    encoding: str = Field("auto", description="Character encoding; auto: declared, then detected.")
+    text_field: str = Field("text", description="Field of the text in JSONL and Parquet.")
+
+
+class Crawl(Section):
+    """What is read, and the bounds of reading."""
+
+    source: tuple[CrawlSource, ...] = Field(min_length=1)
+    max_document_bytes: Positive = Field(
+        16_000_000, description="Longer records are quarantined before they are held in memory."
+    )
+    shard_text_bytes: Positive = Field(64_000_000, description="UTF-8 text in one shard, about.")
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Crawl":
+        names = [source.name for source in self.source]
+        if len(set(names)) < len(names):
+            raise ValueError(f"source names must differ, got {names}")
+        return self
+
+
+class Clean(Section):
+    """Normalisation and filters; 0 or false switches a filter off."""
+
+    normalisation: Literal["none", "NFC", "NFKC"] = "NFKC"
+    minimum_characters: int = Field(100, ge=0)
+    maximum_characters: int = Field(200_000, ge=0)
+    language_score: Share = Field(0.5, description="Least probability of the language (cc_net).")
+    script_share: Share = Field(0.0, description="Least share of letters in the language's script.")
+    duplicate_line_share: Share = Field(0.3, description="Most duplicate lines (Gopher).")
+    top_ngram_share: Share = Field(0.2, description="Most characters in one repeated n-gram.")
+    symbol_share: Share = Field(0.4, description="Most characters that are no letters (HojiChar).")
+    line_punctuation_share: Share = Field(
+        0.0, description="Least share of lines that end like sentences (FineWeb .12)."
+    )
+    boilerplate_lines: bool = Field(True, description="Drop navigation and footer lines.")
+    personal_data: bool = Field(True, description="Replace mail, phone, IP, card by placeholders.")
+
+
+class Quality(Section):
+    """The n-gram model (KenLM) and the buckets."""
+
+    order: int = Field(5, ge=2, le=6)
+    prune: tuple[int, ...] = (0, 0, 1)
+    unit: Literal["characters", "words"] = "characters"
+    reference_sources: tuple[str, ...] = Field(
+        (), description="Crawl sources it is fitted to; empty: a sample of all of them."
+    )
+    maximum_reference_characters: Positive = 50_000_000
+    head_percentile: Share = Field(0.3, description="cc_net: head below 30 %, tail above 60 %.")
+    middle_percentile: Share = 0.6
+    keep_buckets: tuple[Literal["head", "middle", "tail"], ...] = ("head", "middle")
+    refit: Refit = "on_recipe_change"
+
+
+class Dedup(Section):
+    """Exact and near duplicates; the held-out split."""
+
+    exact: bool = True
+    near: bool = True
+    threshold: Share = Field(0.8, description="Jaccard similarity from which two are duplicates.")
+    shingle_length: Positive = 5
+    bands: Positive = 20
+    rows: Positive = 6
+    heldout_share: Share = Field(0.02, description="Share of clusters held out for evaluation.")
+    seed: int = 1
+
+
+class Replay(Section):
+    """Text of the old language against forgetting; also what a scratch base is trained on."""
+
+    language: Language
+    source: tuple[CrawlSource, ...] = Field(min_length=1)
+    clean: Clean = Field(default_factory=lambda: Clean(normalisation="NFC"))
+    dedup: Dedup = Field(default_factory=Dedup)
+
+
+class Vocabulary(Section):
+    """The new language's pieces and how they join the base's."""
+
+    mode: Literal["rank", "classic", "none"] = Field(
+        "rank", description="rank: hurts no old text; classic: as Chinese-LLaMA; none: keep."
+    )
+    kind: Literal["bpe", "unigram"] = "bpe"
+    size: Positive = Field(8_000, description="Pieces of the new language's own tokenizer.")
+    character_coverage: float = Field(0.9995, gt=0.9, le=1.0)
+    maximum_training_characters: Positive = 100_000_000
+    pad_to_multiple: Positive = 64
+    refit: Refit = "on_recipe_change"
+
+
+class ScratchModel(Section):
+    """A small Llama-architecture base that the graph itself trains on the replay corpus."""
+
+    vocabulary_size: Positive = 4_000
+    hidden_size: Positive = 192
+    layers: Positive = 4
+    attention_heads: Positive = 4
+    steps: Positive = 300
+    batch_tokens: Positive = 8_192
+    learning_rate: float = Field(3e-3, gt=0)
+    seed: int = 1
+
+
+class Base(Section):
+    """The open model to start from: exactly one of hub, path, scratch."""
+
+    hub: str | None = Field(None, description="Hugging Face id, for example org/name.")
+    revision: str | None = Field(None, description="Commit of the hub repository; required.")
+    sha256: str | None = Field(None, description="Digest that the model's weights must have.")
+    path: str | None = Field(
+        None,
+        description="Local Hugging Face directory, relative to the recipe.",
+        json_schema_extra={EXECUTION: True},
+    )
+    scratch: ScratchModel | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "Base":
+        given = [name for name in ("hub", "path", "scratch") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"name exactly one of hub, path, scratch; got {given or 'none'}")
+        if self.hub and not self.revision:
+            raise ValueError("a hub model needs its revision (a commit), else reruns drift")
+        return self
+
+
+class Extend(Section):
+    """How new rows of embedding and head start."""
+
+    initialiser: Literal["mean_of_pieces", "mean", "random"] = "mean_of_pieces"
+    seed: int = 1
+
+
+class Mixture(Section):
+    """What the token shards hold."""
+
+    sequence_length: Positive = Field(2_048, description="Tokens per training sample.")
+    replay_share: Share = Field(0.1, description="Share of tokens of the old language (Swallow).")
+    seed: int = 1
+
+
+class Lora(Section):
+    """Low-rank adapters (Hu et al. 2021)."""
+
+    rank: Positive = 256
+    alpha: Positive = 512
+    dropout: Share = 0.0
+    targets: tuple[str, ...] = (
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    )  # fmt: skip
+    embeddings: bool = Field(True, description="Train embeddings and head with the adapters.")
+
+
+class TrainStage(Section):
+    """One training; the recipe lists them in order, each becomes an asset."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    trainable: Literal["embeddings", "lora", "freeze", "full"]
+    steps: Positive
+    batch_tokens: Positive = 65_536
+    learning_rate: float = Field(1e-4, gt=0)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup_share: Share = 0.03
+    weight_decay: float = Field(0.0, ge=0)
+    gradient_clip: float = Field(1.0, gt=0)
+    lora: Lora = Field(default_factory=Lora)
+    train_last_layers: Positive = Field(2, description="Layers that freeze leaves trainable.")
+    seed: int = 1
+
+
+class Chat(Section):
+    """Instruction data and supervised fine-tuning."""
+
+    path: str = Field(
+        description="Glob of JSON or JSONL: alpaca keys or messages, relative to the recipe.",
+        json_schema_extra={EXECUTION: True},
+    )
+    template: Literal["alpaca", "llama2"] = "alpaca"
+    epochs: float = Field(3.0, gt=0)
+    batch_samples: Positive = 32
+    learning_rate: float = Field(1e-4, gt=0)
+    maximum_tokens: Positive = 512
+    lora: Lora = Field(default_factory=lambda: Lora(rank=64, alpha=128))
+    seed: int = 1
+
+
+class Export(Section):
+    """What people take home."""
+
+    quantisations: tuple[Literal["f32", "f16", "q8_0"], ...] = ("f16", "q8_0")
+
+
+class Evaluation(Section):
+    """What is measured of every model."""
+
+    maximum_tokens: Positive = Field(200_000, description="Held-out tokens per language, at most.")
+    prompts: tuple[str, ...] = Field((), description="Beginnings that each model continues.")
+    sample_tokens: Positive = 60
+
+
+class Engine(Section):
+    """How corpus work is spread. Execution only."""
+
+    workers: int = Field(0, ge=0, description="Processes; 0: one per core.")
+
+
+class Trainer(Section):
+    """How training is launched. Execution only."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    save_every_steps: Positive = 100
+    log_every_steps: Positive = 10
+    micro_batch_samples: Positive = Field(8, description="Samples per step and device at once.")
+
+
+class Schedule(Section):
+    """When the graph walks by itself. Execution only."""
+
+    nightly: str = Field("0 2 * * *", description="Cron expression of the corpus refresh.")
+    watch_seconds: Positive = Field(60, description="How often the sensor looks at the crawl.")
+
+
+class Recipe(Section):
+    """One model, from raw crawl to GGUF."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._\-]*$")
+    language: Language
+    crawl: Crawl
+    clean: Clean = Field(default_factory=Clean)
+    quality: Quality = Field(default_factory=Quality)
+    dedup: Dedup = Field(default_factory=Dedup)
+    replay: Replay
+    vocabulary: Vocabulary = Field(default_factory=Vocabulary)
+    base: Base
+    extend: Extend = Field(default_factory=Extend)
+    mixture: Mixture = Field(default_factory=Mixture)
+    stage: tuple[TrainStage, ...] = Field(min_length=1)
+    chat: Chat | None = Field(None, description="Left out: no instruction tuning.")
+    export: Export = Field(default_factory=Export)
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+    engine: Engine = Field(default_factory=Engine)
+    trainer: Trainer = Field(default_factory=Trainer)
+    schedule: Schedule = Field(default_factory=Schedule)
+    directory: Path = Field(
+        Path("."),
+        description="Where the recipe lies, set when it is read; paths are relative to it.",
+        json_schema_extra={EXECUTION: True},
+    )
+
+    @model_validator(mode="after")
+    def _stage_names_are_unique(self) -> "Recipe":
+        names = [stage.name for stage in self.stage]
+        if len(set(names)) < len(names):
+            raise ValueError(f"stage names must differ, got {names}")
+        return self
+
+    def section(self, path: str) -> Any:
+        """The section or value at a dotted path; a stage is found by name (``stage.lora``)."""
+        value: Any = self
+        for part in path.split("."):
+            if isinstance(value, tuple):
+                value = next(item for item in value if item.name == part)
+            else:
+                value = getattr(value, part)
+        return value
