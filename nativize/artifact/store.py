@@ -157,10 +157,11 @@ class ArtifactStore:
             force: build although a value exists.
         """
         with exclusive(self.root / "locks" / f"{stage.name}.lock", stage.name):
+            log.info("%s: begins", stage.name)
             found = None if force else self.find(stage, recipe_slice, inputs, refit=refit)
             artifact = found or self._build(stage, recipe_slice, inputs, build, force=force)
             self._point(artifact)
-        log.info("%s: %s", stage.name, "reused" if artifact.reused else "built")
+        _say(artifact)
         return artifact
 
     def _build(
@@ -280,6 +281,12 @@ def _workplace(work: Path, shards: ShardCache) -> Workplace:
     scratch = work / "scratch"
     scratch.mkdir(exist_ok=True)
     return Workplace(out, scratch, shards)
+
+
+def _say(artifact: Artifact) -> None:
+    done = "reused" if artifact.reused else f"built in {artifact.record.seconds:.1f} s"
+    why = "; ".join(artifact.why[:3]) + (" …" if len(artifact.why) > 3 else "")
+    log.info("%s: %s (%s)", artifact.record.stage, done, why)
 
 
 def _lineage(stage: Stage, recipe_slice: Mapping[str, Any], inputs: Inputs) -> str:

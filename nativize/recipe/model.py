@@ -152,6 +152,7 @@ class ScratchModel(Section):
     batch_tokens: Positive = 8_192
     learning_rate: float = Field(3e-3, gt=0)
     seed: int = 1
+    refit: Refit = "on_recipe_change"
 
 
 class Base(Section):

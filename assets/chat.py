@@ -1,0 +1,58 @@
+"""Group chat: instruction data and the model tuned on it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dagster import AssetsDefinition
+
+from assets.from_stage import from_stage
+from nativize.artifact import Report
+from nativize.chat import INSTRUCT, SFT, SFT_MODEL, instruction_files, make_instruction_data
+from nativize.model import merge_checkpoints
+from nativize.recipe import Chat, Recipe
+from nativize.train import train_sft
+from resources.walk import Stretch
+
+
+def instruction_data(stretch: Stretch) -> Report:
+    """Dialogues as messages, split into train and held-out."""
+    recipe = stretch.recipe
+    return make_instruction_data(stretch.place, chat=_chat(recipe), directory=recipe.directory)
+
+
+def sft_checkpoints(stretch: Stretch, model: Path, data: Path) -> Report:
+    """The adapter of supervised fine-tuning on the answers."""
+    recipe = stretch.recipe
+    return train_sft(
+        model,
+        data,
+        stretch.place,
+        chat=_chat(recipe),
+        trainer=recipe.trainer,
+        launch=stretch.launch,
+    )
+
+
+def sft_model(stretch: Stretch, model: Path, checkpoints: Path) -> Report:
+    """The chat model as a plain Hugging Face directory."""
+    return merge_checkpoints(model, [checkpoints], stretch.place)
+
+
+def data_files(recipe: Recipe) -> Mapping[str, str]:
+    """SHA-256 of every file of instruction data."""
+    return instruction_files(_chat(recipe), recipe.directory)
+
+
+def chat_assets(recipe: Recipe) -> list[AssetsDefinition]:
+    """The chat group of a recipe that has one."""
+    return [
+        from_stage(recipe, INSTRUCT, instruction_data, kinds={"json"}, outside=data_files),
+        from_stage(recipe, SFT, sft_checkpoints, kinds={"torch"}, trains=True),
+        from_stage(recipe, SFT_MODEL, sft_model, kinds={"torch"}),
+    ]
+
+
+def _chat(recipe: Recipe) -> Chat:
+    if recipe.chat is None:
+        raise LookupError("the recipe has no [chat] section, so it has no chat assets")
+    return recipe.chat

@@ -1,0 +1,117 @@
+"""Group corpus: from the outside world to deduplicated text."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dagster import AssetsDefinition, DataVersion, ObserveResult, observable_source_asset
+
+from assets.from_stage import from_stage
+from nativize.artifact import Report
+from nativize.clean import FILTER, filter_shards
+from nativize.crawl import READ_CRAWL, crawl_identity, listing_digest, read_crawl
+from nativize.dedup import DEDUPLICATE, deduplicate
+from nativize.quality import SCORE, TRAIN_QUALITY, score_shards, train_quality_model
+from nativize.recipe import Recipe
+from nativize.replay import REPLAY, make_replay_corpus, replay_crawl
+from resources.walk import Stretch
+
+CRAWL_SOURCE = "crawl_source"
+
+
+def crawl_source(recipe: Recipe) -> AssetsDefinition:
+    """The outside as an observable source, whose data version is the digest of its listing."""
+
+    @observable_source_asset(name=CRAWL_SOURCE, group_name="corpus")
+    def observe() -> ObserveResult:
+        """What the outside offers: a digest of the listing of files."""
+        return ObserveResult(data_version=DataVersion(crawl_listing(recipe)))
+
+    return observe
+
+
+def crawl_listing(recipe: Recipe) -> str:
+    """Digest of names, sizes and times of everything that the recipe reads, both languages."""
+    return listing_digest((recipe.crawl, replay_crawl(recipe.replay)), recipe.directory)
+
+
+def raw_crawl(stretch: Stretch) -> Report:
+    """Documents as extracted, shard by shard, with where each came from."""
+    recipe = stretch.recipe
+    return read_crawl(
+        stretch.place, crawl=recipe.crawl, directory=recipe.directory, engine=stretch.engine
+    )
+
+
+def filtered_shards(stretch: Stretch, raw: Path) -> Report:
+    """Normalised documents that passed the filters; every drop has a reason."""
+    recipe = stretch.recipe
+    return filter_shards(
+        raw, stretch.place, language=recipe.language, clean=recipe.clean, engine=stretch.engine
+    )
+
+
+def quality_model(stretch: Stretch, filtered: Path) -> Report:
+    """The n-gram model (KenLM) with the bucket thresholds; fitted once."""
+    recipe = stretch.recipe
+    return train_quality_model(
+        filtered,
+        stretch.place,
+        language=recipe.language,
+        quality=recipe.quality,
+        engine=stretch.engine,
+    )
+
+
+def scored_shards(stretch: Stretch, filtered: Path, model: Path) -> Report:
+    """Perplexity and bucket of every document."""
+    return score_shards(filtered, model, stretch.place, engine=stretch.engine)
+
+
+def deduplicated_corpus(stretch: Stretch, scored: Path) -> Report:
+    """Survivors of exact and near duplicates, the clusters, and a split held out by cluster."""
+    recipe = stretch.recipe
+    return deduplicate(
+        scored,
+        stretch.place,
+        language=recipe.language,
+        dedup=recipe.dedup,
+        keep_buckets=recipe.quality.keep_buckets,
+        engine=stretch.engine,
+    )
+
+
+def replay_corpus(stretch: Stretch) -> Report:
+    """Text of the old language against forgetting, cleaned by the same functions."""
+    recipe = stretch.recipe
+    return make_replay_corpus(
+        stretch.place, replay=recipe.replay, directory=recipe.directory, engine=stretch.engine
+    )
+
+
+def crawl_files(recipe: Recipe) -> Mapping[str, str]:
+    """SHA-256 of every crawl file."""
+    return crawl_identity(recipe.crawl, recipe.directory)
+
+
+def replay_files(recipe: Recipe) -> Mapping[str, str]:
+    """SHA-256 of every file of the old language."""
+    return crawl_identity(replay_crawl(recipe.replay), recipe.directory)
+
+
+def corpus_assets(recipe: Recipe) -> list[AssetsDefinition]:
+    """The corpus group of a recipe."""
+    parquet, source = {"parquet"}, (CRAWL_SOURCE,)
+    return [
+        from_stage(
+            recipe, READ_CRAWL, raw_crawl, kinds=parquet, outside=crawl_files,
+            extra_dependencies=source, accounted=True,
+        ),
+        from_stage(recipe, FILTER, filtered_shards, kinds=parquet, accounted=True),
+        from_stage(recipe, TRAIN_QUALITY, quality_model, kinds={"kenlm"}),
+        from_stage(recipe, SCORE, scored_shards, kinds=parquet, accounted=True),
+        from_stage(recipe, DEDUPLICATE, deduplicated_corpus, kinds=parquet, accounted=True),
+        from_stage(
+            recipe, REPLAY, replay_corpus, kinds=parquet, outside=replay_files,
+            extra_dependencies=source, accounted=True,
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,106 @@
+"""A stage of the road as a Dagster asset: the guard, the versions, what a person sees.
+
+The store decides whether work is needed; Dagster's code version and data version repeat its
+facts, so that the status in the UI agrees. An output is always given, also for a reused value:
+skipping it would skip everything downstream.
+"""
+
+from collections.abc import Callable, Mapping
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetsDefinition,
+    Config,
+    DataVersion,
+    MaterializeResult,
+    ResourceParam,
+    asset,
+)
+from pydantic import Field
+
+from assets.display import metadata_of
+from nativize.artifact import Artifact, Stage
+from nativize.artifact.fingerprint import fingerprint
+from nativize.recipe import Recipe, recipe_slice
+from resources.walk import Body, Walk
+
+BOOKS_BALANCE = "books_balance"
+GPU_POOL = "gpu"
+
+
+class Rebuild(Config):
+    """Run configuration of every asset."""
+
+    force: bool = Field(
+        False, description="Build again although a value with this identity exists."
+    )
+
+
+def code_version(recipe: Recipe, stage: Stage) -> str:
+    """The stage's version and the recipe slice it reads, as Dagster's code version."""
+    return f"{stage.version}-{fingerprint(recipe_slice(recipe, stage.reads))[:12]}"
+
+
+def from_stage(
+    recipe: Recipe,
+    stage: Stage,
+    body: Body,
+    *,
+    kinds: set[str],
+    outside: Callable[[Recipe], Mapping[str, str]] | None = None,
+    extra_dependencies: tuple[str, ...] = (),
+    accounted: bool = False,
+    trains: bool = False,
+) -> AssetsDefinition:
+    """The asset of a stage.
+
+    Args:
+        recipe: read when the code location loads; the code version freezes here.
+        stage: name, group, inputs and identity.
+        body: makes the value; its docstring is what the UI shows.
+        kinds: tags with icons in the UI.
+        outside: digests of what the stage reads outside the store.
+        extra_dependencies: observed sources that stand before it in the graph.
+        accounted: documents pass through, so a blocking check compares the books.
+        trains: takes the GPU pool, which keeps two trainings apart.
+    """
+    checks = [AssetCheckSpec(BOOKS_BALANCE, asset=stage.name, blocking=True)] if accounted else []
+
+    @asset(
+        name=stage.name,
+        group_name=stage.group,
+        deps=[*extra_dependencies, *stage.inputs],
+        code_version=code_version(recipe, stage),
+        description=body.__doc__,
+        kinds=kinds,
+        check_specs=checks,
+        pool=GPU_POOL if trains else None,
+    )
+    def made(
+        context: AssetExecutionContext, config: Rebuild, walk: ResourceParam[Walk]
+    ) -> MaterializeResult:
+        digests = outside(walk.recipe) if outside else {}
+        artifact, inputs = walk.materialise(context, stage, body, digests, force=config.force)
+        return MaterializeResult(
+            metadata=metadata_of(artifact),
+            data_version=DataVersion(artifact.content),
+            check_results=[_books(artifact, inputs)] if accounted else [],
+        )
+
+    return made
+
+
+def _books(artifact: Artifact, inputs: tuple[Artifact, ...]) -> AssetCheckResult:
+    """Whether what one stage kept is what the next says entered."""
+    accounts = artifact.report.accounts
+    before = [value.report.accounts for value in inputs if value.report.accounts]
+    sent = before[0].kept.documents if before else None
+    entered = accounts.entered.documents if accounts else None
+    passed = accounts is not None and (sent is None or sent == entered)
+    return AssetCheckResult(
+        check_name=BOOKS_BALANCE,
+        passed=passed,
+        metadata={"kept before": str(sent), "entered": str(entered)},
+    )

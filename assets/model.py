@@ -1,0 +1,79 @@
+"""Group model: the base, its grown vocabulary, one asset per training, the merged result."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dagster import AssetsDefinition
+
+from assets.from_stage import from_stage
+from nativize.artifact import Report
+from nativize.model import EXTEND, base_identity, extend_model, make_base, merge_checkpoints
+from nativize.recipe import Recipe
+from nativize.road import base_stage, road, training_stages
+from nativize.train import train_stage
+from resources.walk import Body, Stretch
+
+
+def base_model(stretch: Stretch, *replay: Path) -> Report:
+    """The pinned base: a hub revision, a local directory, or trained by the graph (demo)."""
+    recipe = stretch.recipe
+    return make_base(
+        replay[0] if replay else None,
+        stretch.place,
+        base=recipe.base,
+        directory=recipe.directory,
+        trainer=recipe.trainer,
+        launch=stretch.launch,
+    )
+
+
+def extended_model(stretch: Stretch, base: Path, vocabulary: Path) -> Report:
+    """The base with embeddings and head grown to the merged vocabulary."""
+    return extend_model(base, vocabulary, stretch.place, extend=stretch.recipe.extend)
+
+
+def training(number: int) -> Body:
+    """The body of the recipe's training with this number."""
+
+    def checkpoints(stretch: Stretch, model: Path, *earlier_and_tokens: Path) -> Report:
+        """What one training of the recipe changed: tensors or an adapter."""
+        *earlier, tokens = earlier_and_tokens
+        recipe = stretch.recipe
+        return train_stage(
+            model,
+            earlier,
+            tokens,
+            stretch.place,
+            stage=recipe.stage[number],
+            trainer=recipe.trainer,
+            launch=stretch.launch,
+        )
+
+    return checkpoints
+
+
+def pretrained_model(stretch: Stretch, model: Path, *checkpoints: Path) -> Report:
+    """The trained model as a plain Hugging Face directory, equal to model plus adapters."""
+    return merge_checkpoints(model, checkpoints, stretch.place)
+
+
+def base_files(recipe: Recipe) -> Mapping[str, str]:
+    """SHA-256 of a local base's files; nothing for a hub revision or a scratch model."""
+    return base_identity(recipe.base, recipe.directory)
+
+
+def model_assets(recipe: Recipe) -> list[AssetsDefinition]:
+    """The model group of a recipe."""
+    torch = {"torch"}
+    trainings = [
+        from_stage(recipe, stage, training(number), kinds=torch, trains=True)
+        for number, stage in enumerate(training_stages(recipe))
+    ]
+    return [
+        from_stage(
+            recipe, base_stage(recipe), base_model, kinds=torch, outside=base_files, trains=True
+        ),
+        from_stage(recipe, EXTEND, extended_model, kinds=torch),
+        *trainings,
+        from_stage(recipe, road(recipe)["pretrained_model"], pretrained_model, kinds=torch),
+    ]

@@ -1,0 +1,1 @@
+"""The Dagster code location: definitions, the instance, and the walk from a shell."""

@@ -1,0 +1,79 @@
+"""The walk from a shell: `python -m dagster_project demo | walk | ui | summary`."""
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+import click
+from dagster import DagsterInstance
+
+from dagster_project.console import announce, print_summary
+from dagster_project.definitions import build_definitions
+from dagster_project.instance import ensure_instance
+from nativize.errors import NativizeError
+from resources.home import PROJECT, current_recipe, nativize_home, recipe_path
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Walk a recipe's road without opening the UI."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+
+
+@main.command()
+def demo() -> None:
+    """Compose the sample crawl, walk the demo recipe, say what came out."""
+    from nativize.sample import ensure_sample
+
+    ensure_sample(nativize_home() / "sample")
+    _walk(None)
+
+
+@main.command()
+@click.option("--recipe", type=click.Path(path_type=Path), help="Default: $NATIVIZE_RECIPE.")
+@click.option("--select", help="Only these assets, in Dagster's selection syntax.")
+def walk(recipe: Path | None, select: str | None) -> None:
+    """Materialise a recipe's whole road, or a part of it."""
+    if recipe:
+        os.environ["NATIVIZE_RECIPE"] = str(recipe.resolve())
+    _walk(select)
+
+
+@main.command()
+@click.option("--port", default=3000, show_default=True)
+def ui(port: int) -> None:
+    """Open the Dagster UI on this machine only."""
+    ensure_instance()
+    binary = Path(sys.executable).with_name("dagster")
+    arguments = ["dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    os.chdir(PROJECT)
+    os.execv(binary, [str(binary), *arguments])
+
+
+def _walk(select: str | None) -> None:
+    try:
+        recipe = current_recipe()
+        definitions = build_definitions(recipe)
+    except NativizeError as error:
+        raise click.ClickException(str(error)) from error
+    ensure_instance()
+    started = time.monotonic()
+    click.echo(f"walking {recipe_path()}")
+    job = definitions.resolve_job_def("whole_road")
+    with DagsterInstance.get() as instance, announce():
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=None,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    click.echo(f"{time.monotonic() - started:.0f} s")
+    print_summary(recipe)
+    if not result.success:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

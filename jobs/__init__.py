@@ -1,0 +1,7 @@
+"""Jobs, the nightly schedule and the sensor: when the graph walks. What is stale they leave to it."""
+
+from jobs.refresh import nightly_schedule
+from jobs.retrain import retrain_sensor
+from jobs.walks import CORPUS_REFRESH, WHOLE_ROAD
+
+__all__ = ["CORPUS_REFRESH", "WHOLE_ROAD", "nightly_schedule", "retrain_sensor"]

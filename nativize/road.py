@@ -1,0 +1,60 @@
+"""The road: every stage of a recipe, in order, with what it reads.
+
+This is the only list of stages. The asset graph, the command line and the tests walk it.
+"""
+
+from dataclasses import replace
+
+from nativize.artifact import Stage
+from nativize.chat import INSTRUCT, SFT, SFT_MODEL
+from nativize.clean import FILTER
+from nativize.crawl import READ_CRAWL
+from nativize.dedup import DEDUPLICATE
+from nativize.evaluate import evaluation_stage
+from nativize.export import export_stage
+from nativize.model import BASE, EXTEND, pretrained_stage
+from nativize.quality import SCORE, TRAIN_QUALITY
+from nativize.recipe import Recipe
+from nativize.replay import REPLAY
+from nativize.tokens import TOKENISE
+from nativize.train import training_stage
+from nativize.vocabulary import MERGE, TRAIN_TOKENIZER
+
+CORPUS = (READ_CRAWL, FILTER, TRAIN_QUALITY, SCORE, DEDUPLICATE, REPLAY)
+
+
+def base_stage(recipe: Recipe) -> Stage:
+    """The base; one trained from scratch reads the replay corpus and is fitted to it once."""
+    if recipe.base.scratch is None:
+        return BASE
+    return replace(BASE, inputs=(REPLAY.name,), refit="base.scratch.refit")
+
+
+def training_stages(recipe: Recipe) -> tuple[Stage, ...]:
+    """One stage per training of the recipe; each starts from what the earlier ones trained."""
+    stages: list[Stage] = []
+    for training in recipe.stage:
+        stages.append(training_stage(training.name, [stage.name for stage in stages]))
+    return tuple(stages)
+
+
+def road(recipe: Recipe) -> dict[str, Stage]:
+    """All stages of a recipe by name, each after its inputs."""
+    trainings = training_stages(recipe)
+    models = ["base_model", "extended_model", "pretrained_model"]
+    chat = (INSTRUCT, SFT, SFT_MODEL) if recipe.chat else ()
+    models += ["sft_model"] if recipe.chat else []
+    stages = (
+        *CORPUS,
+        TRAIN_TOKENIZER,
+        base_stage(recipe),
+        MERGE,
+        TOKENISE,
+        EXTEND,
+        *trainings,
+        pretrained_stage([stage.name for stage in trainings]),
+        *chat,
+        export_stage(models[-1]),
+        evaluation_stage(models),
+    )
+    return {stage.name: stage for stage in stages}
