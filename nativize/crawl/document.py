@@ -1,0 +1,115 @@
+"""The document: one schema from the crawl to the corpus, and how it lies in Parquet.
+
+Where a document came from is `file` (relative to its source), `offset` and `length`: bytes of the
+file as it lies there for WARC (of the compressed member, as in a CDX index), for text and for
+damage; bytes of the uncompressed text for lines; row number and 1 for Parquet.
+
+Files are a pure function of their rows: fixed zstd level, row groups cut by text size, no
+timestamps. The same documents make the same bytes under one version of Arrow.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("url", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("licence", pa.string(), nullable=False),
+        pa.field("fetched_at", pa.string(), nullable=False),
+        pa.field("language", pa.string(), nullable=False),
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),
+    ]
+)
+"""Columns of a document; `fetched_at` is ISO 8601 or empty, `language` what the crawl said."""
+
+ZSTD_LEVEL = 3
+ROW_GROUP_TEXT_BYTES = 8_000_000
+ROW_GROUP_ROWS = 10_000
+REPEATED = ["source", "licence", "language", "file"]
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document as it was read; the fields are the columns of `SCHEMA`."""
+
+    id: str
+    text: str
+    url: str
+    source: str
+    licence: str
+    fetched_at: str
+    language: str
+    file: str
+    offset: int
+    length: int
+
+
+def document_id(source: str, file: str, locator: str) -> str:
+    """32 hex digits that stay the same as long as the document stays in its place."""
+    return hashlib.sha256(f"{source}\0{file}\0{locator}".encode()).hexdigest()[:32]
+
+
+class DocumentFile:
+    """A Parquet file of documents being written; a context manager.
+
+    Rows are mappings with the schema's columns. At most one row group is held in memory.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
+        self._schema = schema
+        self._rows: list[Mapping[str, Any]] = []
+        self._row_group_bytes = 0
+        self._writer = pq.ParquetWriter(
+            path,
+            schema,
+            compression="zstd",
+            compression_level=ZSTD_LEVEL,
+            use_dictionary=REPEATED,
+            write_statistics=False,
+        )
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        self._rows.append(row)
+        self._row_group_bytes += len(row["text"].encode())
+        full = self._row_group_bytes >= ROW_GROUP_TEXT_BYTES
+        if full or len(self._rows) >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(rows_to_table(self._rows, self._schema))
+        self._rows = []
+        self._row_group_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """The rows as an Arrow table of the schema."""
+    columns = {field.name: [row[field.name] for row in rows] for field in schema}
+    return pa.table(columns, schema=schema)

@@ -1,0 +1,125 @@
+"""Where WARC records begin and end, bounded and resynchronising.
+
+FastWARC parses what a record says, but it passes a cut record silently and stops at damage. So
+records are framed here first: header block, declared length, the blank lines after it, the next
+record's beginning. Where these do not fit, the record is broken and reading goes on at the next
+line that begins a record. A record never spans members (WARC 1.1, annex D).
+
+Source: ISO 28500:2017, https://iipc.github.io/warc-specifications/
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nativize.crawl.members import Member
+
+HEADER_BYTES = 1 << 16
+MARKER_BYTES = 16
+
+HEADER_END = re.compile(rb"\r?\n\r?\n")
+CONTENT_LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r?\n", re.I)
+BEGIN = re.compile(rb"(?<=\n)WARC/[01]\.\d+\r?\n")
+AFTER = re.compile(rb"(?:\r?\n){0,3}(?:WARC/[01]\.|\Z)")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A whole record at a byte of its member's uncompressed content."""
+
+    inner: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Bytes of a member's uncompressed content that are no whole record."""
+
+    inner: int
+    length: int
+    reason: str
+
+
+class Window:
+    """The uncompressed content of a member from `position` on, held only as far as needed."""
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.held = bytearray()
+        self.position = 0
+
+    def fill(self, length: int) -> bool:
+        """Whether at least ``length`` bytes are held now."""
+        while len(self.held) < length:
+            chunk = self.member.read()
+            if not chunk:
+                return False
+            self.held += chunk
+        return True
+
+    def drop(self, length: int) -> None:
+        del self.held[:length]
+        self.position += length
+
+    def drop_to_next_record(self, start: int) -> int:
+        """Everything dropped up to a line at or after ``start`` that begins a record; how much."""
+        before = self.position
+        while True:
+            found = BEGIN.search(self.held, start)
+            if found:
+                self.drop(found.start())
+                return self.position - before
+            scanned = max(start, len(self.held) - MARKER_BYTES)
+            self.drop(min(scanned, len(self.held)))
+            start = max(0, start - scanned)
+            if not self.fill(len(self.held) + 1):
+                self.drop(len(self.held))
+                return self.position - before
+
+
+def frame_records(member: Member, maximum_bytes: int) -> Iterator[Record | Broken]:
+    """The records of one member; damage of the member is a broken record of its own."""
+    window = Window(member)
+    damage_told = False
+    while window.fill(1):
+        if window.held[0] in b"\r\n":
+            window.drop(1)
+            continue
+        framed = _frame(window, maximum_bytes)
+        damage_told = isinstance(framed, Broken) and member.damage is not None
+        yield framed
+    if member.damage and not damage_told:
+        yield Broken(window.position, 0, member.damage.reason)
+
+
+def _frame(window: Window, maximum_bytes: int) -> Record | Broken:
+    window.fill(HEADER_BYTES)
+    head = window.held[:HEADER_BYTES]
+    header = HEADER_END.search(head) if head.startswith(b"WARC/") else None
+    declared = CONTENT_LENGTH.search(head, 0, header.end()) if header else None
+    if not header or not declared:
+        return _broken(window, MARKER_BYTES, "no WARC header with a Content-Length begins here")
+    length = int(declared.group(1))
+    if length > maximum_bytes:
+        reason = f"longer than max_document_bytes ({length} > {maximum_bytes})"
+        return _broken(window, header.end(), reason)
+    end = header.end() + length
+    if not window.fill(end):
+        got = len(window.held) - header.end()
+        reason = f"record is cut: Content-Length {length}, found {got}"
+        return _broken(window, header.end(), reason)
+    window.fill(end + MARKER_BYTES)
+    if not AFTER.match(window.held, end, min(len(window.held), end + MARKER_BYTES)):
+        return _broken(window, header.end(), f"no record begins after Content-Length {length}")
+    if window.member.damage and len(window.held) < end + MARKER_BYTES:
+        return _broken(window, header.end(), window.member.damage.reason)
+    record = Record(window.position, bytes(window.held[:end]))
+    window.drop(end)
+    return record
+
+
+def _broken(window: Window, start: int, reason: str) -> Broken:
+    position = window.position
+    length = window.drop_to_next_record(start)
+    ended = not window.held and window.member.damage
+    return Broken(position, length, ended.reason if ended else reason)
