@@ -1,0 +1,14 @@
+"""Deduplication: exact and near, verified, explained; and the held-out split by cluster."""
+
+from nativize.artifact import Stage
+from nativize.dedup.deduplicate import deduplicate
+
+DEDUPLICATE = Stage(
+    name="deduplicated_corpus",
+    version=1,
+    group="corpus",
+    inputs=("scored_shards",),
+    reads=("language", "dedup", "quality.keep_buckets"),
+)
+
+__all__ = ["DEDUPLICATE", "deduplicate"]
