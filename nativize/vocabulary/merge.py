@@ -1,0 +1,240 @@
+"""The merge stage: base and new pieces become the one vocabulary of everything after it."""
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nativize.artifact import REPORT, Report, Workplace, write_atomically, write_json
+from nativize.errors import VocabularyError
+from nativize.recipe import Vocabulary
+from nativize.vocabulary.corpus_text import sample_texts
+from nativize.vocabulary.encoder import (
+    HuggingFaceEncoder,
+    load_encoder,
+    read_json,
+    tokens_per_character,
+)
+from nativize.vocabulary.gates import examine, lines_of
+from nativize.vocabulary.hugging_face import save_hugging_face
+from nativize.vocabulary.piece_model import (
+    Model,
+    append_added_tokens,
+    append_piece,
+    copy_model,
+    pad,
+    read_model,
+    require_mergeable,
+)
+from nativize.vocabulary.rank import merge_by_rank, old_alphabet
+from nativize.vocabulary.train import TOKENIZER_MODEL
+
+SAMPLE_CHARACTERS = 300_000
+"""Of each language, for the gates and for the figures."""
+
+TOKENIZER_FILES = (
+    TOKENIZER_MODEL,
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "vocab.json",
+    "merges.txt",
+)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes that models, shards and exports are held to, as in ``vocabulary.json``.
+
+    Attributes:
+        base_size: ids of the base's tokenizer; none of them ever changes.
+        size: ids with the new pieces, which follow the base's.
+        padded_size: rows of embedding and head; fillers or the base's own spare rows.
+        new_pieces: ``size - base_size``.
+    """
+
+    base_size: int
+    size: int
+    padded_size: int
+    new_pieces: int
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Sampled text: the gates read training text, the figures held-out text."""
+
+    new: list[str]
+    old: list[str]
+    new_heldout: list[str]
+    old_heldout: list[str]
+
+
+def read_sizes(vocabulary: Path) -> Sizes:
+    """The sizes of a merged vocabulary.
+
+    Raises:
+        VocabularyError: the directory is no merged vocabulary.
+    """
+    try:
+        return Sizes(**read_json(vocabulary / "vocabulary.json"))
+    except (TypeError, ValueError) as error:
+        raise VocabularyError(f"{vocabulary}: no merged vocabulary ({error})") from error
+
+
+def merge_vocabulary(
+    base: Path,
+    tokenizer: Path,
+    corpus: Path,
+    replay: Path,
+    place: Workplace,
+    *,
+    vocabulary: Vocabulary,
+) -> Report:
+    """The base's tokenizer with the new pieces in ``place.out``, after all gates.
+
+    Args:
+        base: the base model's directory; its tokenizer and its number of rows are read.
+        tokenizer: directory of the new language's ``tokenizer.model``.
+        corpus: the new language, for gates and figures only.
+        replay: the old language, for the old alphabet, gates and figures.
+        place: where it grows.
+        vocabulary: mode and padding.
+    Raises:
+        VocabularyError: this base cannot be merged into, or a gate does not hold.
+    """
+    samples = _sample(corpus, replay)
+    if vocabulary.mode == "none":
+        sizes, metrics = _keep_base(base, place.out), dict[str, Any]()
+    else:
+        sizes, metrics = _merge(base, tokenizer, samples, place.out, vocabulary)
+    write_json(place.out / "vocabulary.json", asdict(sizes))
+    _require_equal_sizes(place.out, sizes, vocabulary)
+    metrics |= asdict(sizes) | _fertility(base, place.out, samples)
+    _report(base, place.out, samples, metrics)
+    return Report({"mode": vocabulary.mode, **metrics})
+
+
+def merge_classic(base: Model, new: Model) -> Model:
+    """Chinese-LLaMA's merge: missing pieces appended in file order, all with score 0.
+
+    Byte for byte what its authors published (49,953 pieces, SHA-256 e2676d4c…).
+    """
+    merged = copy_model(base)
+    known = {entry.piece for entry in base.pieces}
+    for entry in new.pieces:
+        if entry.piece not in known:
+            append_piece(merged, entry.piece, 0.0)
+    return merged
+
+
+def _merge(
+    base: Path, tokenizer: Path, samples: _Samples, out: Path, vocabulary: Vocabulary
+) -> tuple[Sizes, dict[str, Any]]:
+    old = _mergeable_model(base)
+    new = read_model(tokenizer / TOKENIZER_MODEL)
+    alphabet = old_alphabet(samples.old)
+    if vocabulary.mode == "rank":
+        ranked = merge_by_rank(old, new, alphabet, base / TOKENIZER_MODEL)
+        model = ranked.model
+        metrics = {
+            "offered_pieces_known": ranked.known,
+            "offered_pieces_of_old_alphabet": ranked.of_old_alphabet,
+            "offered_pieces_unreachable": ranked.dropped_unreachable,
+        }
+    else:
+        model, metrics = merge_classic(old, new), {}
+    size = len(model.pieces)
+    pad(model, _round_up(max(size, _rows(base)), vocabulary.pad_to_multiple))
+    findings = examine(old, model, samples.new, samples.old, alphabet)
+    if vocabulary.mode == "rank":
+        findings.require(base / TOKENIZER_MODEL)
+    content = model.SerializeToString()
+    write_atomically(out / TOKENIZER_MODEL, lambda path: path.write_bytes(content))
+    save_hugging_face(model, base, out)
+    sizes = Sizes(len(old.pieces), size, len(model.pieces), size - len(old.pieces))
+    return sizes, metrics | findings.metrics()
+
+
+def _mergeable_model(base: Path) -> Model:
+    path = base / TOKENIZER_MODEL
+    if not path.exists():
+        raise VocabularyError(
+            f"{base}: no tokenizer.model. Pieces can be merged into sentencepiece BPE bases"
+            " (LLaMA, Mistral, TinyLlama) today, not into byte-level ones (Qwen, Llama 3, GPT-2);"
+            ' use vocabulary.mode = "none" to keep the base\'s vocabulary'
+        )
+    model = read_model(path)
+    require_mergeable(model, path)
+    append_added_tokens(model, base)
+    return model
+
+
+def _keep_base(base: Path, out: Path) -> Sizes:
+    """The base's tokenizer as it is; padded to the rows its model has already."""
+    for name in TOKENIZER_FILES:
+        if (base / name).exists():
+            shutil.copyfile(base / name, out / name)
+    if not (out / "tokenizer.json").exists():
+        model = read_model(base / TOKENIZER_MODEL)
+        require_mergeable(model, base / TOKENIZER_MODEL)
+        save_hugging_face(model, base, out)
+    size = HuggingFaceEncoder(out).size
+    return Sizes(base_size=size, size=size, padded_size=max(size, _rows(base)), new_pieces=0)
+
+
+def _require_equal_sizes(out: Path, sizes: Sizes, vocabulary: Vocabulary) -> None:
+    expected = sizes.size if vocabulary.mode == "none" else sizes.padded_size
+    found = {"tokenizer.json": HuggingFaceEncoder(out).size}
+    if vocabulary.mode != "none":
+        found[TOKENIZER_MODEL] = load_encoder(out).size
+    for name, size in found.items():
+        if size != expected:
+            raise VocabularyError(f"{out / name}: {size} ids, but vocabulary.json says {expected}")
+
+
+def _rows(base: Path) -> int:
+    """Rows of the base's embedding, which may be more than its tokenizer has ids."""
+    return int(read_json(base / "config.json").get("vocab_size", 0))
+
+
+def _round_up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
+
+
+def _sample(corpus: Path, replay: Path) -> _Samples:
+    new = sample_texts(corpus, "train", SAMPLE_CHARACTERS)
+    old = sample_texts(replay, "train", SAMPLE_CHARACTERS)
+    return _Samples(
+        new,
+        old,
+        # a tiny corpus may have no held-out cluster
+        sample_texts(corpus, "heldout", SAMPLE_CHARACTERS) or new,
+        sample_texts(replay, "heldout", SAMPLE_CHARACTERS) or old,
+    )
+
+
+def _fertility(base: Path, out: Path, samples: _Samples) -> dict[str, float]:
+    before, after = load_encoder(base), load_encoder(out)
+    texts = {"new": samples.new_heldout, "old": samples.old_heldout}
+    return {
+        f"{language}_tokens_per_character_{when}": round(tokens_per_character(encoder, sample), 4)
+        for language, sample in texts.items()
+        for when, encoder in (("before", before), ("after", after))
+    }
+
+
+def _report(base: Path, out: Path, samples: _Samples, metrics: dict[str, Any]) -> None:
+    from nativize.vocabulary.chart import draw_fertility
+
+    report = out / REPORT
+    report.mkdir()
+    draw_fertility(metrics, report / "tokens.png")
+    lines = [max(lines_of(texts)[:20], key=len, default="") for texts in (samples.new_heldout,)]
+    cuts = [
+        f"{name}: {' | '.join(load_encoder(directory).pieces(line[:80]))}\n"
+        for line in lines
+        for name, directory in (("base", base), ("merged", out))
+    ]
+    (report / "cut.txt").write_text("".join(cuts), encoding="utf-8")

@@ -1,0 +1,182 @@
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from sentencepiece import sentencepiece_model_pb2
+
+from nativize.artifact import standalone
+from nativize.errors import VocabularyError
+from nativize.recipe import Vocabulary
+from nativize.vocabulary import (
+    fertility,
+    load_encoder,
+    merge_vocabulary,
+    read_sizes,
+    train_sentencepiece,
+)
+from nativize.vocabulary.merge import merge_classic
+from nativize.vocabulary.piece_model import (
+    UNUSED,
+    append_piece,
+    encoder_of,
+    read_model,
+    unreachable_pieces,
+)
+from tests.vocabulary.composed import ENGLISH, JAPANESE, sentences, write_vocabulary
+
+CHINESE_LLAMA = "e2676d4ca29ca1750f6ff203328d73b189321dc5776ceede037cbd36541d70c0"
+CHINESE_ALPACA = "2d967e855b1213a439df6c8ce2791f869c84b4f3b6cfacf22b86440b8192a2f8"
+
+
+def merge(workshop: Path, out: Path, base: Path | None = None, **recipe: object) -> dict:
+    vocabulary = Vocabulary.model_validate({"size": 160, **recipe})
+    corpora = workshop / "new", workshop / "old"
+    base = base or workshop / "base"
+    with standalone(out) as place:
+        return dict(
+            merge_vocabulary(
+                base, workshop / "tokenizer", *corpora, place, vocabulary=vocabulary
+            ).metrics
+        )
+
+
+def test_the_old_language_keeps_every_id(workshop: Path) -> None:
+    before, after = load_encoder(workshop / "base"), load_encoder(workshop / "merged")
+    lines = sentences(ENGLISH)
+    assert before.encode(lines) == after.encode(lines)
+
+
+def test_the_new_language_gets_shorter(workshop: Path) -> None:
+    lines = sentences(JAPANESE)
+    assert fertility(workshop / "merged", lines) < 0.5 * fertility(workshop / "base", lines)
+
+
+def test_every_new_piece_can_be_produced(workshop: Path) -> None:
+    assert unreachable_pieces(read_model(workshop / "merged" / "tokenizer.model"), 400) == []
+
+
+def test_the_sizes_agree_everywhere(workshop: Path) -> None:
+    sizes = read_sizes(workshop / "merged")
+    tokenizer = json.loads((workshop / "merged" / "tokenizer.json").read_text(encoding="utf-8"))
+    assert sizes.base_size == 400
+    assert sizes.base_size + sizes.new_pieces == sizes.size <= sizes.padded_size
+    assert sizes.padded_size % 64 == 0
+    assert load_encoder(workshop / "merged").size == sizes.padded_size
+    assert len(tokenizer["model"]["vocab"]) == sizes.padded_size
+
+
+def test_scores_of_new_pieces_fall_strictly_below_the_bases(workshop: Path) -> None:
+    model = read_model(workshop / "merged" / "tokenizer.model")
+    size = read_sizes(workshop / "merged").size
+    scores = [entry.score for entry in model.pieces]
+    assert scores[400:size] == sorted(set(scores[400:size]), reverse=True)
+    assert max(scores[400:size]) < min(scores[:400])
+
+
+def test_fillers_are_unused_and_never_appear_in_text(workshop: Path) -> None:
+    sizes = read_sizes(workshop / "merged")
+    model = read_model(workshop / "merged" / "tokenizer.model")
+    assert [entry.type for entry in model.pieces[sizes.size :]] == [UNUSED] * (
+        sizes.padded_size - sizes.size
+    )
+    ids = load_encoder(workshop / "merged").encode(["<filler_0> text <filler_1>"])[0]
+    assert max(ids) < sizes.size
+
+
+def test_the_same_inputs_make_the_same_files(workshop: Path, tmp_path: Path) -> None:
+    again = write_vocabulary(tmp_path, workshop / "base", workshop / "new", workshop / "old")
+    for path in sorted((workshop / "merged").glob("*.*")):
+        assert (again / path.name).read_bytes() == path.read_bytes()
+
+
+def test_transformers_loads_it_and_cuts_alike(workshop: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    shutil.copytree(workshop / "merged", tmp_path / "model")
+    (tmp_path / "model" / "config.json").write_text('{"model_type": "llama"}')
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    encoder = load_encoder(workshop / "merged")
+    line = "東京では、 春になると 1923 👍 two  spaces"
+    ids = tokenizer(line).input_ids
+    assert ids == [encoder.bos, *encoder.encode([line])[0]]
+    assert tokenizer.decode(ids, skip_special_tokens=True) == line
+    assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id) == (1, 2, 0)
+
+
+def test_mode_none_keeps_the_base(workshop: Path, tmp_path: Path) -> None:
+    merge(workshop, tmp_path / "out", mode="none")
+    kept, given = (path / "tokenizer.model" for path in (tmp_path / "out", workshop / "base"))
+    assert kept.read_bytes() == given.read_bytes()
+    assert read_sizes(tmp_path / "out").padded_size == 400
+    assert (tmp_path / "out" / "tokenizer.json").exists()
+
+
+def test_mode_none_takes_a_byte_level_base(
+    workshop: Path, shared_data: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "gpt"
+    base.mkdir()
+    shutil.copyfile(shared_data / "tokenizers/gpt2/gpt-neo-tokenizer.json", base / "tokenizer.json")
+    metrics = merge(workshop, tmp_path / "out", base, mode="none")
+    assert metrics["base_size"] == metrics["padded_size"] == load_encoder(base).size
+
+
+def test_a_byte_level_base_says_what_is_supported(workshop: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    with pytest.raises(VocabularyError, match=r'no tokenizer\.model.*mode = "none"'):
+        merge(workshop, tmp_path / "out", base)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_unigram_base_says_what_is_supported(workshop: Path, tmp_path: Path) -> None:
+    model = tmp_path / "base" / "tokenizer.model"
+    train_sentencepiece(sentences(ENGLISH), model, size=70, kind="unigram")
+    with pytest.raises(VocabularyError, match="Unigram"):
+        merge(workshop, tmp_path / "out", tmp_path / "base")
+
+
+def test_tokens_added_beside_the_model_keep_their_ids(workshop: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(workshop / "base", base)
+    added = [{"id": 400, "content": "<|end|>", "special": True}]
+    (base / "tokenizer.json").write_text(json.dumps({"added_tokens": added}))
+    merge(workshop, tmp_path / "out", base)
+    assert read_model(tmp_path / "out" / "tokenizer.model").pieces[400].piece == "<|end|>"
+    assert read_sizes(tmp_path / "out").base_size == 401
+
+
+def test_a_base_with_spare_rows_is_never_shrunk(workshop: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(workshop / "base", base)
+    (base / "config.json").write_text('{"vocab_size": 1000}')
+    assert merge(workshop, tmp_path / "out", base)["padded_size"] == 1024
+
+
+def test_the_classic_merge_equals_chinese_llamas_published_file(shared_data: Path) -> None:
+    base = read_model(shared_data / "tokenizers/llama2/tokenizer.model")
+    new = read_model(shared_data / "tokenizers/chinese_llama/chinese_sp.model")
+    merged = merge_classic(base, new)
+    assert len(merged.pieces) == 49_953
+    assert hashlib.sha256(merged.SerializeToString()).hexdigest() == CHINESE_LLAMA
+    append_piece(merged, "[PAD]", 0.0)
+    assert hashlib.sha256(merged.SerializeToString()).hexdigest() == CHINESE_ALPACA
+
+
+def test_the_classic_merge_has_345_pieces_that_never_appear(shared_data: Path) -> None:
+    base = read_model(shared_data / "tokenizers/llama2/tokenizer.model")
+    new = read_model(shared_data / "tokenizers/chinese_llama/chinese_sp.model")
+    assert len(unreachable_pieces(merge_classic(base, new), 32_000)) == 345
+
+
+def test_classic_mode_reports_what_rank_mode_forbids(workshop: Path, tmp_path: Path) -> None:
+    metrics = merge(workshop, tmp_path / "out", mode="classic")
+    assert {"old_lines_changed", "own_disagreements", "unreachable"} <= metrics.keys()
+
+
+def test_a_merged_model_loads_beside_sentencepieces_own_module(workshop: Path) -> None:
+    model = sentencepiece_model_pb2.ModelProto()
+    model.ParseFromString((workshop / "merged" / "tokenizer.model").read_bytes())
+    assert encoder_of(model).size == read_sizes(workshop / "merged").padded_size
