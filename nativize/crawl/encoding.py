@@ -14,6 +14,8 @@ from resiliparse.parse.encoding import detect_encoding
 
 GARBAGE_SHARE = 0.05
 """Above this share of half-width kana, private use and controls a decoding is taken for wrong."""
+KANA_SHARE = 0.2
+"""From this share of the characters beyond ASCII on, a decoding is Japanese beyond doubt."""
 DETECT_BYTES = 131_072
 
 BYTE_ORDER_MARKS = (
@@ -35,6 +37,8 @@ LARGER_SET = {
 }
 MULTI_BYTE = {"cp932", "euc_jp", "iso2022_jp", "gb18030", "big5hkscs", "cp949", "utf-8"}
 GARBAGE = re.compile("[\uff61-\uff9f\ue000-\uf8ff\x80-\x9f\ufffd]")
+KANA = re.compile("[\u3041-\u3096\u30a1-\u30fc]")
+NOT_ASCII = re.compile("[^\x00-\x7f]")
 ISO_2022_JP = re.compile(rb"\x1b\$[@B]|\x1b\([BJ]")
 META_CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_\-:]{2,40})""", re.I
@@ -85,11 +89,22 @@ def garbage_share(text: str) -> float:
 def _candidates(data: bytes, declared: Iterable[str | None]) -> list[str]:
     """Encodings to try, most trusted first."""
     detected = _known(detect_encoding(data, DETECT_BYTES)) or "utf-8"
+    if detected not in MULTI_BYTE:
+        detected = _japanese(data) or detected
     names = [name for name in map(_known, declared) if name]
     if detected in MULTI_BYTE and any(name not in MULTI_BYTE for name in names):
         names.insert(0, detected)  # single-byte encodings decode anything and prove nothing
     first = ["iso2022_jp"] if ISO_2022_JP.search(data) else ["utf-8"]
     return list(dict.fromkeys([*first, *names, detected]))
+
+
+def _japanese(data: bytes) -> str | None:
+    """The encoding that makes Japanese of bytes too few for the detector."""
+    for name in ("cp932", "euc_jp"):
+        text = _attempt(data, name) or ""
+        if len(KANA.findall(text)) > KANA_SHARE * len(NOT_ASCII.findall(text)):
+            return name
+    return None
 
 
 def _known(name: str | None) -> str | None:

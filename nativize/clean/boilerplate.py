@@ -1,0 +1,53 @@
+"""Lines that are site furniture: menus, breadcrumbs, footers.
+
+Rules only, so that a document's result never depends on its neighbours in a shard. A line goes
+when it consists of nothing but such words, or is a chain of short link texts; a sentence that
+mentions them stays. Short lines alone are no sign: poems have them.
+"""
+
+import re
+
+MAXIMUM_LINE_CHARACTERS = 160
+
+WORDS = (
+    r"home|top|menu|search|log ?in|log ?out|sign ?in|sign ?up|register|contact( us)?|about( us)?"
+    r"|privacy policy|terms( of (use|service))?|site ?map|skip to (main )?content|back to top"
+    r"|read more|next|prev(ious)?|share|tweet|print|rss|faq|help|cookie policy|subscribe"
+    r"|ホーム|トップ(ページ)?|メニュー|検索|サイト内検索|ログイン|ログアウト|新規(会員)?登録|会員登録"
+    r"|お問い?合わ?せ|サイトマップ|プライバシー ?ポリシー|個人情報(の取り?扱い|保護方針)(について)?"
+    r"|(ご)?利用規約|会社概要|運営会社|運営者情報|特定商取引法に基づく表[示記]|採用情報|アクセス"
+    r"|よくある(ご)?質問|ヘルプ|お気に入り|カート(を見る)?|次へ|前へ|次の(ページ|記事)(へ)?|前の(ページ|記事)(へ)?"
+    r"|(この)?ページの?(先頭|トップ|上)(へ|に)?(戻る)?|トップ(ページ)?(へ|に)戻る|戻る|もっと(見る|読む)|続きを読む"
+    r"|(記事)?一覧(へ|を見る)?|新着(情報|記事)?|お知らせ(一覧)?|関連(記事|リンク)|最近の(記事|投稿|コメント)"
+    r"|カテゴリー?(一覧)?|タグ|アーカイブ|シェア(する)?|ツイート(する)?|印刷(する)?|コメント(する)?"
+    r"|本文へ(移動|スキップ)|文字サイズ"
+    r"|首页|登录|注册|联系我们|关于我们|隐私政策|使用条款|网站地图|上一[页篇]|下一[页篇]|返回顶部|更多"
+)
+ARROWS = ">\u00bb\u203a\u2192\uff1e|\uff5c"
+SEPARATOR = rf"[\s{ARROWS}/\u30fb\u00b7\u2022\uff0f<\u00ab\u2039\u2190\[\]\u3010\u3011]"
+MENU = re.compile(rf"{SEPARATOR}*(?:{WORDS})(?:{SEPARATOR}+(?:{WORDS}))*{SEPARATOR}*", re.I)
+COPYRIGHT = re.compile(
+    r"(?:copyright\b|\(c\) |©|\u24d2).{0,120}|.{0,100}all rights reserved\.?.{0,20}", re.I
+)
+LINK = rf"[^{ARROWS}]{{1,24}}"
+# a chain in ASCII alone may be a shell's pipe, so it must begin like a menu
+BREADCRUMB = re.compile(rf"(?=.*[^\x00-\x7f]|(?:{WORDS})\s){LINK}(?:[{ARROWS}]{LINK}){{2,}}", re.I)
+SENTENCE_END = re.compile(r"[。．.!?！？]$")
+
+
+def is_boilerplate(line: str) -> bool:
+    """Whether a line is nothing but site furniture."""
+    line = line.strip()
+    if not line or len(line) > MAXIMUM_LINE_CHARACTERS:
+        return False
+    if MENU.fullmatch(line) or COPYRIGHT.fullmatch(line):
+        return True
+    return bool(BREADCRUMB.fullmatch(line)) and not SENTENCE_END.search(line)
+
+
+def without_boilerplate(text: str) -> tuple[str, int]:
+    """The text without such lines, and how many were dropped."""
+    lines = text.split("\n")
+    kept = [line for line in lines if not is_boilerplate(line)]
+    dropped = len(lines) - len(kept)
+    return ("\n".join(kept).strip("\n"), dropped) if dropped else (text, 0)
