@@ -1,13 +1,12 @@
 """Group chat: instruction data and the model tuned on it."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from dagster import AssetsDefinition
 
 from assets.from_stage import from_stage
 from nativize.artifact import Report
-from nativize.chat import INSTRUCT, SFT, SFT_MODEL, instruction_files, make_instruction_data
+from nativize.chat import INSTRUCT, SFT, SFT_MODEL, make_instruction_data
 from nativize.model import merge_checkpoints
 from nativize.recipe import Chat, Recipe
 from nativize.train import train_sft
@@ -38,15 +37,10 @@ def sft_model(stretch: Stretch, model: Path, checkpoints: Path) -> Report:
     return merge_checkpoints(model, [checkpoints], stretch.place)
 
 
-def data_files(recipe: Recipe) -> Mapping[str, str]:
-    """SHA-256 of every file of instruction data."""
-    return instruction_files(_chat(recipe), recipe.directory)
-
-
 def chat_assets(recipe: Recipe) -> list[AssetsDefinition]:
     """The chat group of a recipe that has one."""
     return [
-        from_stage(recipe, INSTRUCT, instruction_data, kinds={"json"}, outside=data_files),
+        from_stage(recipe, INSTRUCT, instruction_data, kinds={"json"}),
         from_stage(recipe, SFT, sft_checkpoints, kinds={"torch"}, trains=True),
         from_stage(recipe, SFT_MODEL, sft_model, kinds={"torch"}),
     ]

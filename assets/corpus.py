@@ -1,14 +1,14 @@
 """Group corpus: from the outside world to deduplicated text."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from dagster import AssetsDefinition, DataVersion, ObserveResult, observable_source_asset
 
 from assets.from_stage import from_stage
 from nativize.artifact import Report
+from nativize.artifact.fingerprint import fingerprint
 from nativize.clean import FILTER, filter_shards
-from nativize.crawl import READ_CRAWL, crawl_identity, listing_digest, read_crawl
+from nativize.crawl import READ_CRAWL, listing_digest, read_crawl
 from nativize.dedup import DEDUPLICATE, deduplicate
 from nativize.quality import SCORE, TRAIN_QUALITY, score_shards, train_quality_model
 from nativize.recipe import Recipe
@@ -31,7 +31,8 @@ def crawl_source(recipe: Recipe) -> AssetsDefinition:
 
 def crawl_listing(recipe: Recipe) -> str:
     """Digest of names, sizes and times of everything that the recipe reads, both languages."""
-    return listing_digest((recipe.crawl, replay_crawl(recipe.replay)), recipe.directory)
+    crawls = (recipe.crawl, replay_crawl(recipe.replay))
+    return fingerprint({"listings": [listing_digest(c, recipe.directory) for c in crawls]})
 
 
 def raw_crawl(stretch: Stretch) -> Report:
@@ -88,30 +89,18 @@ def replay_corpus(stretch: Stretch) -> Report:
     )
 
 
-def crawl_files(recipe: Recipe) -> Mapping[str, str]:
-    """SHA-256 of every crawl file."""
-    return crawl_identity(recipe.crawl, recipe.directory)
-
-
-def replay_files(recipe: Recipe) -> Mapping[str, str]:
-    """SHA-256 of every file of the old language."""
-    return crawl_identity(replay_crawl(recipe.replay), recipe.directory)
-
-
 def corpus_assets(recipe: Recipe) -> list[AssetsDefinition]:
     """The corpus group of a recipe."""
     parquet, source = {"parquet"}, (CRAWL_SOURCE,)
     return [
         from_stage(
-            recipe, READ_CRAWL, raw_crawl, kinds=parquet, outside=crawl_files,
-            extra_dependencies=source, accounted=True,
+            recipe, READ_CRAWL, raw_crawl, kinds=parquet, extra_dependencies=source, accounted=True,
         ),
         from_stage(recipe, FILTER, filtered_shards, kinds=parquet, accounted=True),
         from_stage(recipe, TRAIN_QUALITY, quality_model, kinds={"kenlm"}),
         from_stage(recipe, SCORE, scored_shards, kinds=parquet, accounted=True),
         from_stage(recipe, DEDUPLICATE, deduplicated_corpus, kinds=parquet, accounted=True),
         from_stage(
-            recipe, REPLAY, replay_corpus, kinds=parquet, outside=replay_files,
-            extra_dependencies=source, accounted=True,
+            recipe, REPLAY, replay_corpus, kinds=parquet, extra_dependencies=source, accounted=True,
         ),
     ]  # fmt: skip

@@ -5,7 +5,7 @@ facts, so that the status in the UI agrees. An output is always given, also for 
 skipping it would skip everything downstream.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 
 from dagster import (
     AssetCheckResult,
@@ -49,7 +49,6 @@ def from_stage(
     body: Body,
     *,
     kinds: set[str],
-    outside: Callable[[Recipe], Mapping[str, str]] | None = None,
     extra_dependencies: tuple[str, ...] = (),
     accounted: bool = False,
     trains: bool = False,
@@ -61,7 +60,6 @@ def from_stage(
         stage: name, group, inputs and identity.
         body: makes the value; its docstring is what the UI shows.
         kinds: tags with icons in the UI.
-        outside: digests of what the stage reads outside the store.
         extra_dependencies: observed sources that stand before it in the graph.
         accounted: documents pass through, so a blocking check compares the books.
         trains: takes the GPU pool, which keeps two trainings apart.
@@ -81,8 +79,7 @@ def from_stage(
     def made(
         context: AssetExecutionContext, config: Rebuild, walk: ResourceParam[Walk]
     ) -> MaterializeResult:
-        digests = outside(walk.recipe) if outside else {}
-        artifact, inputs = walk.materialise(context, stage, body, digests, force=config.force)
+        artifact, inputs = walk.materialise(context, stage, body, force=config.force)
         return MaterializeResult(
             metadata=metadata_of(artifact),
             data_version=DataVersion(artifact.content),
@@ -92,7 +89,7 @@ def from_stage(
     return made
 
 
-def _books(artifact: Artifact, inputs: tuple[Artifact, ...]) -> AssetCheckResult:
+def _books(artifact: Artifact, inputs: Sequence[Artifact]) -> AssetCheckResult:
     """Whether what one stage kept is what the next says entered."""
     accounts = artifact.report.accounts
     before = [value.report.accounts for value in inputs if value.report.accounts]

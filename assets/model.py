@@ -1,13 +1,12 @@
 """Group model: the base, its grown vocabulary, one asset per training, the merged result."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from dagster import AssetsDefinition
 
 from assets.from_stage import from_stage
 from nativize.artifact import Report
-from nativize.model import EXTEND, base_identity, extend_model, make_base, merge_checkpoints
+from nativize.model import EXTEND, extend_model, make_base, merge_checkpoints
 from nativize.recipe import Recipe
 from nativize.road import base_stage, road, training_stages
 from nativize.train import train_stage
@@ -57,11 +56,6 @@ def pretrained_model(stretch: Stretch, model: Path, *checkpoints: Path) -> Repor
     return merge_checkpoints(model, checkpoints, stretch.place)
 
 
-def base_files(recipe: Recipe) -> Mapping[str, str]:
-    """SHA-256 of a local base's files; nothing for a hub revision or a scratch model."""
-    return base_identity(recipe.base, recipe.directory)
-
-
 def model_assets(recipe: Recipe) -> list[AssetsDefinition]:
     """The model group of a recipe."""
     torch = {"torch"}
@@ -70,9 +64,7 @@ def model_assets(recipe: Recipe) -> list[AssetsDefinition]:
         for number, stage in enumerate(training_stages(recipe))
     ]
     return [
-        from_stage(
-            recipe, base_stage(recipe), base_model, kinds=torch, outside=base_files, trains=True
-        ),
+        from_stage(recipe, base_stage(recipe), base_model, kinds=torch, trains=True),
         from_stage(recipe, EXTEND, extended_model, kinds=torch),
         *trainings,
         from_stage(recipe, road(recipe)["pretrained_model"], pretrained_model, kinds=torch),

@@ -1,4 +1,4 @@
-"""`build_definitions`: a recipe's graph as a pure function; nothing is wired before it is called."""
+"""`build_definitions`: a recipe's graph as a pure function; nothing is wired at import."""
 
 from collections.abc import Mapping
 from typing import Any

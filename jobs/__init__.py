@@ -1,4 +1,4 @@
-"""Jobs, the nightly schedule and the sensor: when the graph walks. What is stale they leave to it."""
+"""Jobs, the nightly schedule and the sensor: when the graph walks; what is stale it knows."""
 
 from jobs.refresh import nightly_schedule
 from jobs.retrain import retrain_sensor

@@ -11,11 +11,12 @@ from dagster import (
     sensor,
 )
 
-from assets.corpus import CRAWL_SOURCE, crawl_files, crawl_listing, replay_files
+from assets.corpus import CRAWL_SOURCE, crawl_listing
 from jobs.walks import WHOLE_ROAD
 from nativize.crawl import READ_CRAWL
 from nativize.recipe import Recipe
 from nativize.replay import REPLAY
+from nativize.road import outside
 from resources.walk import Walk
 
 DATA_VERSION_TAG = "dagster/data_version"
@@ -54,12 +55,9 @@ def retrain_sensor(recipe: Recipe) -> SensorDefinition:
 
 def _changed_files(walk: Walk) -> list[str]:
     """Files whose content differs from what the current raw and replay corpora were made of."""
-    now = {
-        READ_CRAWL.name: crawl_files(walk.recipe),
-        REPLAY.name: replay_files(walk.recipe),
-    }
     changed: set[tuple[str, str]] = set()
-    for stage, files in now.items():
+    for stage in (READ_CRAWL.name, REPLAY.name):
         payload = walk.store.previous_payload(stage)
-        changed |= set(dict(files).items()) ^ set((payload["inputs"] if payload else {}).items())
+        made_of = payload["inputs"] if payload else {}
+        changed |= outside(walk.recipe, stage).items() ^ made_of.items()
     return sorted({name for name, _ in changed})

@@ -6,16 +6,16 @@ This is the only list of stages. The asset graph, the command line and the tests
 from dataclasses import replace
 
 from nativize.artifact import Stage
-from nativize.chat import INSTRUCT, SFT, SFT_MODEL
+from nativize.chat import INSTRUCT, SFT, SFT_MODEL, instruction_files
 from nativize.clean import FILTER
-from nativize.crawl import READ_CRAWL
+from nativize.crawl import READ_CRAWL, crawl_identity
 from nativize.dedup import DEDUPLICATE
 from nativize.evaluate import evaluation_stage
 from nativize.export import export_stage
-from nativize.model import BASE, EXTEND, pretrained_stage
+from nativize.model import BASE, EXTEND, base_identity, pretrained_stage
 from nativize.quality import SCORE, TRAIN_QUALITY
 from nativize.recipe import Recipe
-from nativize.replay import REPLAY
+from nativize.replay import REPLAY, replay_crawl
 from nativize.tokens import TOKENISE
 from nativize.train import training_stage
 from nativize.vocabulary import MERGE, TRAIN_TOKENIZER
@@ -58,3 +58,18 @@ def road(recipe: Recipe) -> dict[str, Stage]:
         evaluation_stage(models),
     )
     return {stage.name: stage for stage in stages}
+
+
+def outside(recipe: Recipe, stage: str) -> dict[str, str]:
+    """Digests of what a stage reads outside the store: crawls, a local base, dialogues."""
+    directory = recipe.directory
+    match stage:
+        case "raw_crawl":
+            return crawl_identity(recipe.crawl, directory)
+        case "replay_corpus":
+            return crawl_identity(replay_crawl(recipe.replay), directory)
+        case "base_model":
+            return base_identity(recipe.base, directory)
+        case "instruction_data" if recipe.chat:
+            return instruction_files(recipe.chat, directory)
+    return {}

@@ -1,6 +1,6 @@
 """One walk along the road: the recipe, its store and its engine, as assets borrow them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from dagster import AssetExecutionContext
 from nativize.artifact import Artifact, ArtifactStore, Inputs, Report, Stage, Workplace
 from nativize.engine import CorpusEngine
 from nativize.recipe import Recipe, recipe_slice
+from nativize.road import outside
 from resources.trainer import PipesTrainer
 
 
@@ -35,21 +36,21 @@ class Walk:
     engine: CorpusEngine
     trainer: PipesTrainer
 
-    def inputs(self, stage: Stage, outside: Mapping[str, str]) -> Inputs:
+    def inputs(self, stage: Stage) -> Inputs:
         """The current values of a stage's inputs, with digests of what lies outside the store."""
-        return Inputs(tuple(self.store.current(name) for name in stage.inputs), outside)
+        artifacts = tuple(self.store.current(name) for name in stage.inputs)
+        return Inputs(artifacts, outside(self.recipe, stage.name))
 
     def materialise(
         self,
         context: AssetExecutionContext,
         stage: Stage,
         body: Body,
-        outside: Mapping[str, str],
         *,
         force: bool,
     ) -> tuple[Artifact, Sequence[Artifact]]:
         """The stage's value, reused or built now, and the inputs it belongs to."""
-        inputs = self.inputs(stage, outside)
+        inputs = self.inputs(stage)
         paths = [artifact.path for artifact in inputs.artifacts]
 
         def build(place: Workplace) -> Report:

@@ -4,6 +4,7 @@ Complete or invisible: temp beside the final place, fsync the file, rename, fsyn
 In 400 kills -9 this lost nothing where a plain write lost 378 newest checkpoints.
 """
 
+import fnmatch
 import hashlib
 import json
 import os
@@ -79,12 +80,12 @@ def describe_files(directory: Path) -> dict[str, dict[str, Any]]:
 
 
 def content_digest(files: Mapping[str, Mapping[str, Any]], volatile: Iterable[str] = ()) -> str:
-    """SHA-256 over names and digests of files, without reports and ``volatile`` names."""
-    left_out = set(volatile)
+    """SHA-256 over names and digests of files, without reports and ``volatile`` patterns."""
+    left_out = (f"{REPORT}/*", *volatile)
     lines = [
         f"{name} {entry['sha256']}\n"
         for name, entry in sorted(files.items())
-        if not name.startswith(f"{REPORT}/") and name not in left_out
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in left_out)
     ]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

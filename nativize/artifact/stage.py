@@ -18,7 +18,8 @@ class Stage:
         inputs: names of the stages whose values it reads.
         reads: dotted paths of recipe sections; the only ones its function may see.
         refit: dotted path of the recipe's refit policy for what is fitted once; empty otherwise.
-        volatile: files that are no content, such as a training's log with times.
+        fitted_to: the inputs whose new content the refit policy may ignore; default all.
+        volatile: patterns of files that are no content, such as a training's log with times.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Stage:
     inputs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     refit: str = ""
+    fitted_to: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
 
 

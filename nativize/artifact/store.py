@@ -130,8 +130,10 @@ class ArtifactStore:
             return None
         lineage = _lineage(stage, recipe_slice, inputs)
         for artifact in self._values(stage.name):
-            same = artifact.record.recipe == self.recipe and artifact.record.lineage == lineage
-            if same and artifact.record.payload["version"] == stage.version:
+            record = artifact.record
+            if (record.recipe, record.lineage) != (self.recipe, lineage):
+                continue
+            if _without_data(stage, record.payload) == _without_data(stage, payload):
                 why = "fitted once: data changed, recipe did not (refit = on_recipe_change)"
                 return replace(artifact, reused=True, why=(why,))
         return None
@@ -287,6 +289,13 @@ def _say(artifact: Artifact) -> None:
     done = "reused" if artifact.reused else f"built in {artifact.record.seconds:.1f} s"
     why = "; ".join(artifact.why[:3]) + (" …" if len(artifact.why) > 3 else "")
     log.info("%s: %s (%s)", artifact.record.stage, done, why)
+
+
+def _without_data(stage: Stage, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A payload without the digests of the data that a fitted stage may outlive."""
+    data = stage.fitted_to or stage.inputs
+    kept = {name: digest for name, digest in payload["inputs"].items() if name not in data}
+    return {**payload, "inputs": kept}
 
 
 def _lineage(stage: Stage, recipe_slice: Mapping[str, Any], inputs: Inputs) -> str:

@@ -1,0 +1,80 @@
+"""What a person at a terminal sees of a walk: a line an event, and the figures at the end."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from nativize.artifact import Artifact, ArtifactStore
+from nativize.errors import ArtifactError
+from nativize.recipe import Recipe
+from resources.home import store_root
+
+
+@contextmanager
+def announce() -> Iterator[None]:
+    """The library's own log on the terminal: what begins, how far it is, what it became."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("nativize")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def print_summary(recipe: Recipe) -> None:
+    """What came out of a recipe's road, as far as it was walked."""
+    store = ArtifactStore(store_root(), recipe.name)
+    for section in (_documents, _vocabulary, _models, _export):
+        try:
+            section(store)
+        except ArtifactError as error:
+            click.echo(f"  not made: {error}")
+
+
+def _documents(store: ArtifactStore) -> None:
+    click.echo("\ndocuments             entered    kept  dropped or quarantined, by reason")
+    for name in ("raw_crawl", "filtered_shards", "scored_shards", "deduplicated_corpus"):
+        accounts = store.current(name).report.accounts
+        if accounts is None:
+            continue
+        reasons = {reason: count.documents for reason, count in accounts.dropped.items()}
+        if accounts.quarantined.documents:
+            reasons["quarantined"] = accounts.quarantined.documents
+        shown = ", ".join(f"{reason} {count}" for reason, count in reasons.items()) or "–"
+        entered, kept = accounts.entered.documents, accounts.kept.documents
+        click.echo(f"  {name:20}{entered:7,}{kept:8,}  {shown}")
+
+
+def _vocabulary(store: ArtifactStore) -> None:
+    merged = store.current("merged_vocabulary")
+    click.echo("\ntokens per character   before   after")
+    for side in ("new", "old"):
+        before, after = _pair(merged, f"tokens_per_character_{side}")
+        click.echo(f"  {side} language         {before:7.3f} {after:7.3f}")
+
+
+def _models(store: ArtifactStore) -> None:
+    metrics = store.current("evaluation_report").metrics
+    click.echo("\nbits per byte        new language  old language")
+    for name in ("base_model", "extended_model", "pretrained_model", "sft_model"):
+        if f"bits_per_byte_new_{name}" in metrics:
+            new, old = (metrics[f"bits_per_byte_{side}_{name}"] for side in ("new", "old"))
+            click.echo(f"  {name:20}{new:11.3f}{old:14.3f}")
+
+
+def _export(store: ArtifactStore) -> None:
+    export = store.current("gguf_export")
+    click.echo("\nGGUF")
+    for path in sorted(export.path.glob("*.gguf")):
+        click.echo(f"  {path}  {path.stat().st_size / 1e6:.1f} MB")
+    click.echo("\nsee the graph: make ui   (http://127.0.0.1:3000)")
+
+
+def _pair(artifact: Artifact, name: str) -> tuple[float, float]:
+    return artifact.metrics[f"{name}_before"], artifact.metrics[f"{name}_after"]

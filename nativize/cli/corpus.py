@@ -1,0 +1,133 @@
+"""Commands on text: clean, score, dedup."""
+
+from pathlib import Path
+
+import click
+
+from nativize.artifact import Report, Workplace, standalone
+from nativize.cli.output import as_json, make, output
+from nativize.engine import LocalEngine
+from nativize.recipe import Clean, Crawl, CrawlSource, Dedup, Language, Quality
+
+language_option = click.option(
+    "--language", "code", required=True, help="ISO 639-1 code: ja, zh, bo, en."
+)
+words_option = click.option("--words", is_flag=True, help="The language parts words by spaces.")
+workers_option = click.option("--workers", default=0, help="Processes; 0: one per core.")
+
+
+def language_of(code: str, words: bool) -> Language:
+    """The language that the options describe."""
+    return Language(code=code, shingle="words" if words else "characters")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@language_option
+@words_option
+@click.option("--minimum-characters", default=100, show_default=True)
+@click.option("--no-personal-data", is_flag=True, help="Leave personal data as it is.")
+@click.option("--licence", default="unknown", show_default=True)
+@workers_option
+@output
+@as_json
+def clean(
+    files: tuple[Path, ...],
+    code: str,
+    words: bool,
+    minimum_characters: int,
+    no_personal_data: bool,
+    licence: str,
+    workers: int,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Read crawl FILES (WARC, WET, JSONL, text, Parquet), normalise and filter them."""
+    from nativize.clean import filter_shards
+    from nativize.crawl import read_crawl
+
+    sources = [
+        CrawlSource(name=f"input-{number}", path=str(path.resolve()), licence=licence)
+        for number, path in enumerate(files)
+    ]
+    options = Clean(minimum_characters=minimum_characters, personal_data=not no_personal_data)
+    engine = LocalEngine(workers)
+
+    def stage(place: Workplace) -> Report:
+        raw = place.step("raw")
+        crawl = Crawl(source=tuple(sources))
+        read = read_crawl(raw, crawl=crawl, directory=Path.cwd(), engine=engine)
+        language = language_of(code, words)
+        report = filter_shards(raw.out, place, language=language, clean=options, engine=engine)
+        metrics = {f"read_{name}": value for name, value in read.metrics.items()}
+        return Report({**metrics, **report.metrics}, report.accounts)
+
+    make(stage, output, as_json)
+
+
+@click.command()
+@click.argument("shards", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Quality model; trained on SHARDS and put there where it does not exist.",
+)
+@language_option
+@words_option
+@workers_option
+@output
+@as_json
+def score(
+    shards: Path, model: Path, code: str, words: bool, workers: int, output: Path, as_json: bool
+) -> None:
+    """Give every document in SHARDS its perplexity and bucket."""
+    from nativize.quality import score_shards, train_quality_model
+
+    engine = LocalEngine(workers)
+    if not model.exists():
+        quality = Quality(unit="words" if words else "characters")
+        with standalone(model) as place:
+            train_quality_model(
+                shards, place, language=language_of(code, words), quality=quality, engine=engine
+            )
+    make(lambda place: score_shards(shards, model, place, engine=engine), output, as_json)
+
+
+@click.command()
+@click.argument("shards", type=click.Path(exists=True, path_type=Path))
+@language_option
+@words_option
+@click.option("--threshold", default=0.8, show_default=True, help="Jaccard similarity.")
+@click.option("--bands", default=20, show_default=True)
+@click.option("--rows", default=6, show_default=True)
+@workers_option
+@output
+@as_json
+def dedup(
+    shards: Path,
+    code: str,
+    words: bool,
+    threshold: float,
+    bands: int,
+    rows: int,
+    workers: int,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Drop exact and verified near duplicates from SHARDS; hold a split out by cluster."""
+    from nativize.dedup import deduplicate
+
+    options = Dedup(threshold=threshold, bands=bands, rows=rows)
+    make(
+        lambda place: deduplicate(
+            shards,
+            place,
+            language=language_of(code, words),
+            dedup=options,
+            keep_buckets=None,
+            engine=LocalEngine(workers),
+        ),
+        output,
+        as_json,
+    )

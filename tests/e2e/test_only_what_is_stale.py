@@ -1,0 +1,128 @@
+"""Promise 3: never a stale result, never needless work. A real instance, a real road, tiny."""
+
+import dataclasses
+import os
+
+import pytest
+from conftest import Traveller, built
+
+import assets.corpus
+from nativize.sample import add_crawl_file
+
+CORPUS = {"raw_crawl", "filtered_shards", "scored_shards", "deduplicated_corpus"}
+FROM_LORA = {
+    "lora_checkpoints",
+    "pretrained_model",
+    "sft_checkpoints",
+    "sft_model",
+    "gguf_export",
+    "evaluation_report",
+}
+FITTED = {"quality_model", "tokenizer", "base_model"}
+EVERYTHING = (
+    CORPUS
+    | FITTED
+    | FROM_LORA
+    | {"replay_corpus", "merged_vocabulary", "token_shards", "extended_model"}
+    | {"embedding_checkpoints", "instruction_data"}
+)
+
+
+def test_the_first_walk_builds_everything(traveller: Traveller) -> None:
+    assert built(traveller.first) == set(traveller.first) == EVERYTHING
+
+
+def test_the_second_walk_reuses_everything_and_says_why(traveller: Traveller) -> None:
+    result = traveller.run()
+    metadata = [e.materialization.metadata for e in result.get_asset_materialization_events()]
+    assert len(metadata) == len(EVERYTHING)
+    assert all(entry["reused"].value for entry in metadata)
+    assert {entry["why"].value for entry in metadata} == {
+        "- same fingerprint: nothing it reads changed"
+    }
+    assert traveller.stale() == set()
+
+
+def test_a_new_crawl_file_costs_its_shard_and_what_its_text_touches(traveller: Traveller) -> None:
+    add_crawl_file(traveller.sample, number=900, documents=30)
+    assert built(traveller.walk()) == EVERYTHING - FITTED - {
+        "replay_corpus",
+        "instruction_data",
+        "merged_vocabulary",
+        "extended_model",
+    } | {"merged_vocabulary"}
+    for stage in ("raw_crawl", "filtered_shards", "scored_shards"):
+        assert traveller.store.current(stage).metrics["shards_built"] == 1
+    kept = traveller.store.current("tokenizer")
+    corpus = traveller.store.current("deduplicated_corpus")
+    assert kept.record.payload["inputs"]["deduplicated_corpus"] != corpus.content
+
+
+def test_a_document_that_the_filter_drops_stops_the_wave(traveller: Traveller) -> None:
+    path = traveller.sample / "crawl" / "jsonl" / "spam.jsonl"
+    path.write_text('{"text": "buy", "url": "https://shop.example/"}\n', encoding="utf-8")
+    assert built(traveller.walk()) == {"raw_crawl", "filtered_shards"}
+    why = traveller.store.current("raw_crawl").record.why
+    assert any("spam.jsonl: nothing →" in line for line in why)
+
+
+def test_a_touched_file_with_the_same_content_costs_nothing(traveller: Traveller) -> None:
+    for path in traveller.sample.glob("crawl/*/*"):
+        os.utime(path)
+    assert built(traveller.walk()) == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("[quality]", "# a comment\n[quality]"),
+        ("[quality]", "[engine]\nworkers = 1\n[quality]"),
+        ("log_every_steps = 2", "log_every_steps = 1"),
+        ('path = "sample/crawl/*/*"', 'path = "./sample/crawl/*/*"'),
+    ],
+    ids=["comment", "workers", "logging", "path"],
+)
+def test_what_is_execution_costs_nothing(traveller: Traveller, old: str, new: str) -> None:
+    traveller.edit(old, new)
+    assert traveller.stale() == set()
+    assert built(traveller.walk()) == set()
+
+
+def test_a_learning_rate_costs_its_training_and_what_follows(traveller: Traveller) -> None:
+    traveller.edit("learning_rate = 2e-3", "learning_rate = 1e-3")
+    assert "lora_checkpoints" in traveller.stale()
+    assert built(traveller.walk()) == FROM_LORA
+    why = traveller.store.current("lora_checkpoints").record.why
+    assert why == ["recipe.stage.lora.learning_rate: 0.002 → 0.001"]
+    traveller.edit("learning_rate = 1e-3", "learning_rate = 2e-3")
+    assert built(traveller.walk()) == set()
+    assert traveller.stale() == set()
+
+
+def test_a_new_version_with_equal_output_costs_that_stage_alone(
+    traveller: Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bumped = dataclasses.replace(assets.corpus.FILTER, version=999)
+    monkeypatch.setattr(assets.corpus, "FILTER", bumped)
+    assert built(traveller.walk()) == {"filtered_shards"}
+
+
+def test_a_changed_filter_reaches_what_its_output_touches(traveller: Traveller) -> None:
+    traveller.edit("[quality]", "[clean]\nminimum_characters = 150\n[quality]")
+    outcome = built(traveller.walk())
+    assert {"filtered_shards", "scored_shards", "deduplicated_corpus"} <= outcome
+    assert not {"raw_crawl", "replay_corpus", "base_model", "instruction_data"} & outcome
+
+
+def test_force_builds_again_and_equal_content_stops_there(traveller: Traveller) -> None:
+    assert built(traveller.walk(force=("filtered_shards", "tokenizer"))) == {
+        "filtered_shards",
+        "tokenizer",
+    }
+
+
+def test_the_nightly_job_walks_the_corpus_alone(traveller: Traveller) -> None:
+    add_crawl_file(traveller.sample, number=901, documents=20)
+    outcome = traveller.walk("corpus_refresh")
+    assert set(outcome) == CORPUS | {"quality_model", "replay_corpus"}
+    assert built(outcome) == CORPUS
