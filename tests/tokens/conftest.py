@@ -1,0 +1,43 @@
+"""Composed corpora, their vocabulary and token shards, once a session."""
+
+from pathlib import Path
+
+import pytest
+
+from nativize.artifact import standalone
+from nativize.engine import LocalEngine
+from nativize.recipe import Mixture
+from nativize.tokens import TokenShards, tokenise
+from tests.vocabulary.composed import (
+    ENGLISH,
+    JAPANESE,
+    write_base,
+    write_corpus,
+    write_vocabulary,
+)
+
+
+@pytest.fixture(scope="session")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with new, old, base, tokenizer, merged and tokens."""
+    root = tmp_path_factory.mktemp("tokens")
+    write_corpus(root / "new", JAPANESE)
+    write_corpus(root / "old", ENGLISH)
+    write_base(root / "base")
+    write_vocabulary(root, root / "base", root / "new", root / "old")
+    make_tokens(root, root / "tokens")
+    return root
+
+
+def make_tokens(root: Path, out: Path, workers: int = 1, **mixture: object) -> TokenShards:
+    settings = {"sequence_length": 64, "replay_share": 0.25, **mixture}
+    with standalone(out) as place:
+        tokenise(
+            root / "merged",
+            root / "new",
+            root / "old",
+            place,
+            mixture=Mixture.model_validate(settings),
+            engine=LocalEngine(workers),
+        )
+    return TokenShards(out)

@@ -1,0 +1,113 @@
+import json
+import pickle
+import shutil
+import time
+from pathlib import Path
+
+import numpy
+import pyarrow.parquet as parquet
+import pytest
+
+from nativize.artifact import standalone
+from nativize.engine import LocalEngine
+from nativize.errors import CorpusError
+from nativize.recipe import Mixture
+from nativize.tokens import TokenShards, tokenise
+from nativize.vocabulary import load_encoder
+from tests.tokens.conftest import make_tokens
+
+
+def test_decoding_the_shards_gives_the_documents_back(mixed: Path) -> None:
+    encoder = load_encoder(mixed / "merged")
+    table = parquet.read_table(mixed / "new" / "train" / "part-1.parquet")
+    ids = numpy.fromfile(mixed / "tokens" / "new-part-1.tokens", dtype="<u2")
+    documents = numpy.split(ids, numpy.flatnonzero(ids == encoder.eos) + 1)[:-1]
+    assert {int(document[0]) for document in documents} == {encoder.bos}
+    decoded = encoder.decode([document[1:-1].tolist() for document in documents])
+    assert decoded == table.column("text").to_pylist()
+
+
+def test_no_heldout_text_is_among_the_tokens(mixed: Path) -> None:
+    shards = sorted(path.name for path in (mixed / "tokens").glob("new-*.tokens"))
+    assert shards == ["new-part-0.tokens", "new-part-1.tokens", "new-part-2.tokens"]
+
+
+def test_the_blocks_are_the_stream_of_all_shards(mixed: Path) -> None:
+    shards = TokenShards(mixed / "tokens")
+    files = sorted((mixed / "tokens").glob("new-*.tokens"))
+    stream = numpy.concatenate([numpy.fromfile(path, dtype="<u2") for path in files])
+    blocks = {}
+    for number in range(shards.samples_per_epoch()):
+        corpus, block = shards.order.locate(number)
+        if corpus == "new":
+            blocks[block] = shards.sample(number)
+    assert blocks[0].dtype == numpy.int64 and blocks[0].shape == (64,)
+    rebuilt = numpy.concatenate([blocks[number] for number in sorted(blocks)])
+    assert numpy.array_equal(rebuilt, stream[: len(rebuilt)])
+    assert len(stream) - len(rebuilt) < 64
+
+
+def test_workers_change_no_byte(mixed: Path, tmp_path: Path) -> None:
+    make_tokens(mixed, tmp_path / "again", workers=2)
+    for path in sorted((mixed / "tokens").iterdir()):
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_the_digest_tells_other_data_and_other_order_apart(mixed: Path, tmp_path: Path) -> None:
+    digest = TokenShards(mixed / "tokens").digest()
+    assert TokenShards(mixed / "tokens").digest() == digest
+    assert TokenShards(mixed / "tokens", seed=2).digest() != digest
+    assert make_tokens(mixed, tmp_path / "a", replay_share=0.1).digest() != digest
+
+
+def test_a_pickled_reader_opens_its_files_again(mixed: Path) -> None:
+    shards = TokenShards(mixed / "tokens", seed=5)
+    frozen = pickle.dumps(shards)
+    assert len(frozen) < 1_000
+    assert numpy.array_equal(pickle.loads(frozen).sample(3), shards.sample(3))
+
+
+def test_a_truncated_shard_is_refused_by_name(mixed: Path, tmp_path: Path) -> None:
+    shutil.copytree(mixed / "tokens", tmp_path / "tokens")
+    path = tmp_path / "tokens" / "new-part-1.tokens"
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(CorpusError, match=r"new-part-1\.tokens"):
+        TokenShards(tmp_path / "tokens")
+
+
+def test_a_corpus_without_one_full_sample_is_an_error(mixed: Path, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="fewer than one sample of 100000"):
+        make_tokens(mixed, tmp_path / "out", sequence_length=100_000)
+
+
+def test_without_replay_the_old_corpus_is_not_read(mixed: Path, tmp_path: Path) -> None:
+    with standalone(tmp_path / "out") as place:
+        tokenise(
+            mixed / "merged",
+            mixed / "new",
+            tmp_path / "absent",
+            place,
+            mixture=Mixture(sequence_length=64, replay_share=0.0),
+            engine=LocalEngine(1),
+        )
+    assert TokenShards(tmp_path / "out").order.locate(9)[0] == "new"
+
+
+def test_a_large_vocabulary_takes_four_bytes_a_token(mixed: Path, tmp_path: Path) -> None:
+    shutil.copytree(mixed / "merged", tmp_path / "merged")
+    sizes = json.loads((tmp_path / "merged" / "vocabulary.json").read_text())
+    sizes["padded_size"] = 65_537
+    (tmp_path / "merged" / "vocabulary.json").write_text(json.dumps(sizes))
+    for name in ("new", "old"):
+        (tmp_path / name).symlink_to(mixed / name)
+    shards = make_tokens(tmp_path, tmp_path / "tokens")
+    assert shards.index["dtype"] == "uint32"
+    assert numpy.array_equal(shards.sample(0), TokenShards(mixed / "tokens").sample(0))
+
+
+def test_finding_a_sample_is_quick(mixed: Path) -> None:
+    shards = TokenShards(mixed / "tokens")
+    started = time.perf_counter()
+    for number in range(2_000):
+        shards.sample(10**12 + number)
+    assert (time.perf_counter() - started) / 2_000 < 1e-3
