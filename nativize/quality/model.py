@@ -17,7 +17,7 @@ MODEL = "model.binary"
 BUCKETS = "buckets.json"
 BUCKET_NAMES = ("head", "middle", "tail")
 DECIMALS = 4
-"""Perplexities are rounded (per character they lie near 3), so that the last bits of a processor's float do not reach files."""
+"""Perplexities (near 3 per character) are rounded: the last bits of a float reach no file."""
 
 
 @dataclass(frozen=True)
