@@ -1,0 +1,97 @@
+"""Composed corpora with planted copies, and what deduplication makes of them."""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nativize.artifact import Report, standalone
+from nativize.crawl.document import SCHEMA
+from nativize.dedup import deduplicate
+from nativize.engine import LocalEngine
+from nativize.recipe import Dedup, Language
+
+KANA = (
+    "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわをん"
+)
+JAPANESE = Language(code="ja")
+PERPLEXITY, BUCKET = pa.field("perplexity", pa.float32()), pa.field("bucket", pa.string())
+SCORED = SCHEMA.append(PERPLEXITY).append(BUCKET)
+
+
+def text_of(seed: int, characters: int = 400) -> str:
+    """Random kana: two of them are never near each other."""
+    return "".join(random.Random(seed).choices(KANA, k=characters))
+
+
+def edited(text: str, edits: int) -> str:
+    """The text with single characters replaced, evenly spread; each costs five shingles."""
+    characters = list(text)
+    for number in range(edits):
+        characters[(2 * number + 1) * len(characters) // (2 * edits)] = "漢"
+    return "".join(characters)
+
+
+def document(identifier: str, text: str, **changes: Any) -> dict[str, Any]:
+    """A scored document."""
+    return {
+        "id": identifier, "text": text, "url": "", "source": "web", "licence": "CC0-1.0",
+        "fetched_at": "", "language": "ja", "file": "", "offset": 0, "length": 1,
+        "perplexity": 3.0, "bucket": "head", **changes,
+    }  # fmt: skip
+
+
+def planted() -> list[dict[str, Any]]:
+    """100 texts of their own, 10 exact and 10 near copies of the first twenty."""
+    documents = [document(f"own-{number:03d}", text_of(number)) for number in range(100)]
+    documents += [document(f"exact-{number:03d}", f" {text_of(number)}\n") for number in range(10)]
+    documents += [
+        document(f"near-{number:03d}", edited(text_of(number), 4)) for number in range(10, 20)
+    ]
+    return documents
+
+
+def write_shards(
+    directory: Path,
+    documents: Sequence[Mapping[str, Any]],
+    shards: int = 3,
+    schema: pa.Schema = SCORED,
+) -> Path:
+    """The documents dealt out to shards."""
+    directory.mkdir(parents=True)
+    for number in range(shards):
+        table = pa.Table.from_pylist(list(documents[number::shards]), schema=schema)
+        pq.write_table(table, directory / f"web-{number:05d}.parquet")
+    return directory
+
+
+def run(
+    scored: Path, out: Path, *, workers: int = 1, keep: tuple[str, ...] | None = None, **dedup: Any
+) -> Report:
+    """The stage with a recipe's settings changed."""
+    with standalone(out) as place:
+        return deduplicate(
+            scored,
+            place,
+            language=JAPANESE,
+            dedup=Dedup(**dedup),
+            keep_buckets=keep,
+            engine=LocalEngine(workers),
+        )
+
+
+def ids(*directories: Path) -> set[str]:
+    """Ids of all documents below some directories."""
+    paths = [path for directory in directories for path in sorted(directory.glob("*.parquet"))]
+    return {identifier for path in paths for identifier in pq.read_table(path)["id"].to_pylist()}
+
+
+def survivors(out: Path) -> set[str]:
+    return ids(out / "train", out / "heldout")
+
+
+def numbered(prefix: str, numbers: Iterable[int]) -> set[str]:
+    return {f"{prefix}-{number:03d}" for number in numbers}

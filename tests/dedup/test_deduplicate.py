@@ -1,0 +1,233 @@
+"""One document of each cluster survives, and everything else is explained."""
+
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from nativize.artifact import REPORT, ArtifactStore, Inputs, Report, file_digests
+from nativize.crawl.document import SCHEMA
+from nativize.dedup import DEDUPLICATE, deduplicate
+from nativize.engine import LocalEngine
+from nativize.errors import CorpusError
+from nativize.recipe import Dedup
+from tests.dedup.composed import (
+    JAPANESE,
+    document,
+    edited,
+    ids,
+    numbered,
+    planted,
+    run,
+    survivors,
+    text_of,
+    write_shards,
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Report]:
+    """Planted copies in three shards, the corpus without them, and the stage's report."""
+    root = tmp_path_factory.mktemp("dedup")
+    scored = write_shards(root / "scored", planted())
+    return scored, root / "out", run(scored, root / "out")
+
+
+def test_planted_copies_go_and_all_others_stay(corpus: tuple[Path, Path, Report]) -> None:
+    # a copy with surrounding blanks is longer, so it survives its original
+    expected = numbered("own", range(10, 100)) | numbered("exact", range(10))
+    near = {row["id"] for row in clusters(corpus[1]) if row["kind"] == "near" and row["kept"]}
+    for loser in numbered("own", range(10, 20)) - near:
+        expected = expected - {loser} | {loser.replace("own", "near")}
+    assert survivors(corpus[1]) == expected
+
+
+def test_the_books_balance_with_a_reason_for_every_loss(corpus: tuple[Path, Path, Report]) -> None:
+    accounts = corpus[2].accounts
+    assert accounts is not None
+    accounts.verify("test")
+    assert accounts.entered.documents == 120
+    assert {reason: count.documents for reason, count in accounts.dropped.items()} == {
+        "exact_duplicate": 10,
+        "near_duplicate": 10,
+    }
+
+
+def test_every_cluster_is_explained(corpus: tuple[Path, Path, Report]) -> None:
+    rows = clusters(corpus[1])
+    assert len(rows) == 40
+    for first, second in zip(rows[::2], rows[1::2], strict=True):
+        assert first["cluster"] == second["cluster"] == min(first["id"], second["id"])
+        assert [first["kept"], second["kept"]].count(True) == 1
+        near = "near" in (first["id"] + second["id"])
+        assert {first["kind"], second["kind"]} == ({"near"} if near else {"exact"})
+
+
+def test_similarity_is_the_exact_jaccard_to_the_survivor(
+    corpus: tuple[Path, Path, Report],
+) -> None:
+    for row in clusters(corpus[1]):
+        number = int(row["id"][-3:])
+        left, right = shingles(text_of(number)), shingles(edited(text_of(number), 4))
+        lost_near = row["kind"] == "near" and not row["kept"]
+        truth = len(left & right) / len(left | right) if lost_near else 1.0
+        assert row["similarity"] == pytest.approx(truth, abs=1e-6)
+
+
+def test_survivors_keep_all_columns_in_the_order_of_their_shard(
+    corpus: tuple[Path, Path, Report],
+) -> None:
+    scored, out, _ = corpus
+    for path in sorted(scored.glob("*.parquet")):
+        before = pq.read_table(path)
+        kept = [row["id"] in ids(out / "train") for row in before.select(["id"]).to_pylist()]
+        assert pq.read_table(out / "train" / path.name).equals(before.filter(kept))
+
+
+def test_shards_and_workers_change_no_byte(
+    corpus: tuple[Path, Path, Report], tmp_path: Path
+) -> None:
+    run(corpus[0], tmp_path / "two", workers=2)
+    assert file_digests(tmp_path / "two", "parquet") == file_digests(corpus[1], "parquet")
+
+
+def test_the_order_of_documents_changes_no_decision(
+    corpus: tuple[Path, Path, Report], tmp_path: Path
+) -> None:
+    run(write_shards(tmp_path / "in", planted()[::-1], shards=4), tmp_path / "out")
+    for split in ("train", "heldout"):
+        assert ids(tmp_path / "out" / split) == ids(corpus[1] / split)
+    assert clusters(tmp_path / "out") == clusters(corpus[1])
+
+
+def test_the_s_curve_is_drawn(corpus: tuple[Path, Path, Report]) -> None:
+    assert (corpus[1] / REPORT / "scurve.png").read_bytes()[1:4] == b"PNG"
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({"perplexity": 2.0}, {"perplexity": 2.5}),
+        ({"text": text_of(1) + "  "}, {"text": text_of(1)}),
+        ({"fetched_at": "2019-01-01"}, {"fetched_at": "2024-01-01"}),
+        ({"fetched_at": "2024-01-01"}, {"fetched_at": ""}),
+        ({"id": "a"}, {"id": "b"}),
+    ],
+    ids=["perplexity", "length", "date", "known date", "id"],
+)
+def test_the_better_document_survives(
+    tmp_path: Path, better: dict[str, object], worse: dict[str, object]
+) -> None:
+    # ids would decide the other way round
+    documents = [
+        document(**{"identifier": "z", "text": text_of(1)} | rename(better)),
+        document(**{"identifier": "b", "text": text_of(1)} | rename(worse)),
+    ]
+    run(write_shards(tmp_path / "in", documents), tmp_path / "out")
+    assert survivors(tmp_path / "out") == {documents[0]["id"]}
+
+
+def test_documents_outside_the_kept_buckets_are_dropped_by_bucket(tmp_path: Path) -> None:
+    buckets = ["head", "middle", "tail", "tail"]
+    documents = [document(str(n), text_of(n), bucket=b) for n, b in enumerate(buckets)]
+    scored = write_shards(tmp_path / "in", documents)
+    report = run(scored, tmp_path / "out", keep=("head", "middle"))
+    assert survivors(tmp_path / "out") == {"0", "1"}
+    assert report.accounts is not None
+    assert report.accounts.dropped["bucket:tail"].documents == 2
+    assert report.accounts.dropped["bucket:tail"].bytes == 2 * 400 * 3
+
+
+def test_a_corpus_without_scores_is_deduplicated_too(tmp_path: Path) -> None:
+    documents = [document(name, text_of(1)) for name in "ab"] + [document("c", text_of(2))]
+    run(write_shards(tmp_path / "in", documents, schema=SCHEMA), tmp_path / "out")
+    assert survivors(tmp_path / "out") == {"a", "c"}
+
+
+def test_exact_and_near_can_be_switched_off(tmp_path: Path) -> None:
+    scored = write_shards(tmp_path / "in", planted())
+    assert run(scored, tmp_path / "none", exact=False, near=False).metrics["clusters"] == 0
+    assert run(scored, tmp_path / "exact", near=False).metrics["clusters"] == 10
+    near = run(scored, tmp_path / "near", exact=False).metrics
+    assert (near["exact_duplicates"], near["near_duplicates"]) == (0, 20)
+
+
+def test_a_chain_of_copies_is_one_cluster(tmp_path: Path) -> None:
+    first = text_of(1)
+    middle = edited(first, 5)
+    last = edited(middle, 4)
+    ends = shingles(first), shingles(last)
+    assert len(ends[0] & ends[1]) / len(ends[0] | ends[1]) < 0.8
+    documents = [document(str(n), text) for n, text in enumerate([first, middle, last])]
+    run(write_shards(tmp_path / "in", documents), tmp_path / "out", bands=40, rows=3)
+    assert [row["cluster"] for row in clusters(tmp_path / "out")] == ["0", "0", "0"]
+    assert survivors(tmp_path / "out") == {"0"}
+
+
+def test_a_document_never_changes_its_split_when_others_come(tmp_path: Path) -> None:
+    documents = [document(f"{number:04d}", text_of(number, 60)) for number in range(400)]
+    run(write_shards(tmp_path / "few", documents[:200]), tmp_path / "old", heldout_share=0.1)
+    run(write_shards(tmp_path / "all", documents), tmp_path / "new", heldout_share=0.1)
+    old, new = ids(tmp_path / "old" / "heldout"), ids(tmp_path / "new" / "heldout")
+    assert {name for name in new if int(name) < 200} == old
+    assert 20 <= len(new) <= 60
+
+
+def test_a_tiny_corpus_still_holds_something_out(tmp_path: Path) -> None:
+    documents = [document(str(number), text_of(number)) for number in range(3)]
+    report = run(write_shards(tmp_path / "in", documents), tmp_path / "out", heldout_share=1e-9)
+    assert (report.metrics["train_documents"], report.metrics["heldout_documents"]) == (2, 1)
+
+
+def test_a_new_shard_signs_only_itself(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "store", "test")
+    scored = write_shards(tmp_path / "in", planted())
+
+    def materialise(state: str) -> int:
+        store.materialise(
+            DEDUPLICATE,
+            {},
+            Inputs(outside={"scored": state}),
+            lambda place: deduplicate(
+                scored,
+                place,
+                language=JAPANESE,
+                dedup=Dedup(),
+                keep_buckets=None,
+                engine=LocalEngine(1),
+            ),
+        )
+        return len(list((tmp_path / "store" / "shards" / DEDUPLICATE.name).iterdir()))
+
+    assert materialise("old") == 3
+    shutil.copy(
+        write_shards(tmp_path / "more", [document("x", text_of(500))], 1) / "web-00000.parquet",
+        scored / "web-00009.parquet",
+    )
+    assert materialise("new") == 4
+
+
+def test_an_id_that_stands_twice_is_an_error(tmp_path: Path) -> None:
+    documents = [document("same", text_of(1)), document("same", text_of(2))]
+    with pytest.raises(CorpusError, match="same stands twice, in shards web-00000 and"):
+        run(write_shards(tmp_path / "in", documents), tmp_path / "out")
+
+
+def test_a_corpus_without_documents_is_an_error(tmp_path: Path) -> None:
+    scored = write_shards(tmp_path / "in", [document("a", text_of(1), bucket="tail")])
+    with pytest.raises(CorpusError, match="bucket:tail"):
+        run(scored, tmp_path / "out", keep=("head",))
+
+
+def clusters(out: Path) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = pq.read_table(out / "clusters.parquet").to_pylist()
+    return rows
+
+
+def shingles(text: str) -> set[str]:
+    return {text[at : at + 5] for at in range(len(text) - 4)}
+
+
+def rename(changes: dict[str, object]) -> dict[str, object]:
+    return {("identifier" if key == "id" else key): value for key, value in changes.items()}
