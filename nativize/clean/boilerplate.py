@@ -7,6 +7,8 @@ mentions them stays. Short lines alone are no sign: poems have them.
 
 import re
 
+from nativize.clean.normalise import BLANK_LINES
+
 MAXIMUM_LINE_CHARACTERS = 160
 
 WORDS = (
@@ -19,7 +21,9 @@ WORDS = (
     r"|よくある(ご)?質問|ヘルプ|お気に入り|カート(を見る)?|次へ|前へ|次の(ページ|記事)(へ)?|前の(ページ|記事)(へ)?"
     r"|(この)?ページの?(先頭|トップ|上)(へ|に)?(戻る)?|トップ(ページ)?(へ|に)戻る|戻る|もっと(見る|読む)|続きを読む"
     r"|(記事)?一覧(へ|を見る)?|新着(情報|記事)?|お知らせ(一覧)?|関連(記事|リンク)|最近の(記事|投稿|コメント)"
-    r"|カテゴリー?(一覧)?|タグ|アーカイブ|シェア(する)?|ツイート(する)?|印刷(する)?|コメント(する)?"
+    r"|カテゴリー?(一覧)?|タグ(一覧)?|アーカイブ|人気の?(記事|ページ|ランキング)|ランキング|関連する記事(はこちら)?"
+    r"|(この(記事|ページ)を)?(シェア|ツイート|印刷)(する)?|(この記事への)?コメント(する|は(まだ)?ありません)?"
+    r"|メニュー(を(開く|閉じる))|文字の大きさ|広告|スポンサー(ド)?リンク|メールマガジンに?(登録|購読)(する)?"
     r"|本文へ(移動|スキップ)|文字サイズ"
     r"|首页|登录|注册|联系我们|关于我们|隐私政策|使用条款|网站地图|上一[页篇]|下一[页篇]|返回顶部|更多"
 )
@@ -28,6 +32,19 @@ SEPARATOR = rf"[\s{ARROWS}/\u30fb\u00b7\u2022\uff0f<\u00ab\u2039\u2190\[\]\u3010
 MENU = re.compile(rf"{SEPARATOR}*(?:{WORDS})(?:{SEPARATOR}+(?:{WORDS}))*{SEPARATOR}*", re.I)
 COPYRIGHT = re.compile(
     r"(?:copyright\b|\(c\) |©|\u24d2).{0,120}|.{0,100}all rights reserved\.?.{0,20}", re.I
+)
+# "posted on 2025-01-06", "category: travel": a label and a short value
+LABEL = re.compile(
+    r"(?:(?:投稿日|更新日|公開日|最終更新日?|カテゴリー?|タグ|投稿者|tags|category)\s?[:：]"
+    r"|(?:投稿日|更新日|公開日|最終更新日?)\s?(?=[0-9])|(?:posted (?:on|by|in)|filed under)\s)"
+    r"\s?[^。.!?]{1,30}",
+    re.I,
+)
+NOTICE = re.compile(
+    r"(?:当|この|本)(?:ウェブ|web)?サイトで?は.{0,30}(?:cookie|クッキー).{0,80}"
+    r"|.{0,30}(?:this (?:web)?site uses|we use) cookies.{0,80}"
+    r"|.{0,10}(?:ログイン|会員登録)すると.{0,4}(?:続き|全文).{0,20}",
+    re.I,
 )
 LINK = rf"[^{ARROWS}]{{1,24}}"
 # a chain in ASCII alone may be a shell's pipe, so it must begin like a menu
@@ -40,7 +57,7 @@ def is_boilerplate(line: str) -> bool:
     line = line.strip()
     if not line or len(line) > MAXIMUM_LINE_CHARACTERS:
         return False
-    if MENU.fullmatch(line) or COPYRIGHT.fullmatch(line):
+    if any(pattern.fullmatch(line) for pattern in (MENU, COPYRIGHT, LABEL, NOTICE)):
         return True
     return bool(BREADCRUMB.fullmatch(line)) and not SENTENCE_END.search(line)
 
@@ -50,4 +67,6 @@ def without_boilerplate(text: str) -> tuple[str, int]:
     lines = text.split("\n")
     kept = [line for line in lines if not is_boilerplate(line)]
     dropped = len(lines) - len(kept)
-    return ("\n".join(kept).strip("\n"), dropped) if dropped else (text, 0)
+    if not dropped:
+        return text, 0
+    return BLANK_LINES.sub("\n\n", "\n".join(kept)).strip("\n"), dropped

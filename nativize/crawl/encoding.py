@@ -8,7 +8,7 @@ strict: one undecodable byte costs its document, and the position is reported.
 
 import codecs
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from resiliparse.parse.encoding import detect_encoding
 
@@ -67,12 +67,13 @@ def decode(data: bytes, declared: Iterable[str | None] = (), *, only: str = "aut
             return _strictly(data, name)
     if data.isascii() and not ISO_2022_JP.search(data):
         return data.decode("ascii")
-    candidates = _candidates(data, declared)
-    texts = [text for text in (_attempt(data, name) for name in candidates) if text is not None]
-    if not texts:
-        return _strictly(data, candidates[-1])
-    clean = (text for text in texts if garbage_share(text) <= GARBAGE_SHARE)
-    return next(clean, None) or min(texts, key=garbage_share)
+    texts, name = [], ""
+    for name in _candidates(data, declared):
+        text = _attempt(data, name)
+        if text is not None and garbage_share(text) <= GARBAGE_SHARE:
+            return text
+        texts += [text] if text is not None else []
+    return min(texts, key=garbage_share) if texts else _strictly(data, name)
 
 
 def meta_charset(data: bytes) -> str | None:
@@ -86,16 +87,19 @@ def garbage_share(text: str) -> float:
     return len(GARBAGE.findall(text)) / len(text) if text else 0.0
 
 
-def _candidates(data: bytes, declared: Iterable[str | None]) -> list[str]:
-    """Encodings to try, most trusted first."""
+def _candidates(data: bytes, declared: Iterable[str | None]) -> Iterator[str]:
+    """Encodings to try, most trusted first; the detector is asked only where it matters."""
+    yield "iso2022_jp" if ISO_2022_JP.search(data) else "utf-8"
+    names = [name for name in map(_known, declared) if name]
+    if all(name in MULTI_BYTE for name in names):
+        yield from names
     detected = _known(detect_encoding(data, DETECT_BYTES)) or "utf-8"
     if detected not in MULTI_BYTE:
         detected = _japanese(data) or detected
-    names = [name for name in map(_known, declared) if name]
-    if detected in MULTI_BYTE and any(name not in MULTI_BYTE for name in names):
-        names.insert(0, detected)  # single-byte encodings decode anything and prove nothing
-    first = ["iso2022_jp"] if ISO_2022_JP.search(data) else ["utf-8"]
-    return list(dict.fromkeys([*first, *names, detected]))
+    if detected in MULTI_BYTE:  # single-byte encodings decode anything and prove nothing
+        yield detected
+    yield from names
+    yield detected
 
 
 def _japanese(data: bytes) -> str | None:
@@ -126,6 +130,7 @@ def _strictly(data: bytes, name: str) -> str:
     try:
         return data.decode(name)
     except UnicodeDecodeError as error:
+        name = name.removesuffix("-sig")
         raise UndecodableError(f"undecodable as {name} at byte {error.start}") from error
     except (UnicodeError, LookupError) as error:
         raise UndecodableError(f"undecodable as {name}: {error}") from error
