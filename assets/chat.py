@@ -1,4 +1,7 @@
-"""Group chat: instruction data and the model tuned on it."""
+"""Group chat: instruction data and the model tuned on it.
+
+Bodies import what they call: torch takes seconds, and a walk that reuses all needs none of it.
+"""
 
 from pathlib import Path
 
@@ -6,10 +9,9 @@ from dagster import AssetsDefinition
 
 from assets.from_stage import from_stage
 from nativize.artifact import Report
-from nativize.chat import INSTRUCT, SFT, SFT_MODEL, make_instruction_data
-from nativize.model import merge_checkpoints
+from nativize.chat import INSTRUCT, SFT, SFT_MODEL
+from nativize.chat.instruction import make_instruction_data
 from nativize.recipe import Chat, Recipe
-from nativize.train import train_sft
 from resources.walk import Stretch
 
 
@@ -21,6 +23,8 @@ def instruction_data(stretch: Stretch) -> Report:
 
 def sft_checkpoints(stretch: Stretch, model: Path, data: Path) -> Report:
     """The adapter of supervised fine-tuning on the answers."""
+    from nativize.chat.tune import train_sft
+
     recipe = stretch.recipe
     return train_sft(
         model,
@@ -34,6 +38,8 @@ def sft_checkpoints(stretch: Stretch, model: Path, data: Path) -> Report:
 
 def sft_model(stretch: Stretch, model: Path, checkpoints: Path) -> Report:
     """The chat model as a plain Hugging Face directory."""
+    from nativize.model.merge import merge_checkpoints
+
     return merge_checkpoints(model, [checkpoints], stretch.place)
 
 

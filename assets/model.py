@@ -1,4 +1,7 @@
-"""Group model: the base, its grown vocabulary, one asset per training, the merged result."""
+"""Group model: the base, its grown vocabulary, one asset per training, the merged result.
+
+Bodies import what they call: torch takes seconds, and a walk that reuses all needs none of it.
+"""
 
 from pathlib import Path
 
@@ -6,15 +9,16 @@ from dagster import AssetsDefinition
 
 from assets.from_stage import from_stage
 from nativize.artifact import Report
-from nativize.model import EXTEND, extend_model, make_base, merge_checkpoints
+from nativize.model import EXTEND
 from nativize.recipe import Recipe
 from nativize.road import base_stage, road, training_stages
-from nativize.train import train_stage
 from resources.walk import Body, Stretch
 
 
 def base_model(stretch: Stretch, *replay: Path) -> Report:
     """The pinned base: a hub revision, a local directory, or trained by the graph (demo)."""
+    from nativize.model.base import make_base
+
     recipe = stretch.recipe
     return make_base(
         replay[0] if replay else None,
@@ -28,6 +32,8 @@ def base_model(stretch: Stretch, *replay: Path) -> Report:
 
 def extended_model(stretch: Stretch, base: Path, vocabulary: Path) -> Report:
     """The base with embeddings and head grown to the merged vocabulary."""
+    from nativize.model.extend import extend_model
+
     return extend_model(base, vocabulary, stretch.place, extend=stretch.recipe.extend)
 
 
@@ -36,6 +42,8 @@ def training(number: int) -> Body:
 
     def checkpoints(stretch: Stretch, model: Path, *earlier_and_tokens: Path) -> Report:
         """What one training of the recipe changed: tensors or an adapter."""
+        from nativize.model.training import train_stage
+
         *earlier, tokens = earlier_and_tokens
         recipe = stretch.recipe
         return train_stage(
@@ -53,6 +61,8 @@ def training(number: int) -> Body:
 
 def pretrained_model(stretch: Stretch, model: Path, *checkpoints: Path) -> Report:
     """The trained model as a plain Hugging Face directory, equal to model plus adapters."""
+    from nativize.model.merge import merge_checkpoints
+
     return merge_checkpoints(model, checkpoints, stretch.place)
 
 

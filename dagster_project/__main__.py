@@ -13,6 +13,7 @@ from dagster_project.console import announce, print_summary
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import ensure_instance
 from nativize.errors import NativizeError
+from nativize.sample import write_sample
 from resources.home import PROJECT, current_recipe, nativize_home, recipe_path
 
 
@@ -25,9 +26,10 @@ def main() -> None:
 @main.command()
 def demo() -> None:
     """Compose the sample crawl, walk the demo recipe, say what came out."""
-    from nativize.sample import ensure_sample
-
-    ensure_sample(nativize_home() / "sample")
+    sample = nativize_home() / "sample"
+    if not (sample / "truth.jsonl").exists():
+        click.echo(f"composing a sample crawl in {sample}")
+        write_sample(sample)
     _walk(None)
 
 

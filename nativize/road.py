@@ -5,19 +5,19 @@ This is the only list of stages. The asset graph, the command line and the tests
 
 from dataclasses import replace
 
-from nativize.artifact import Stage
-from nativize.chat import INSTRUCT, SFT, SFT_MODEL, instruction_files
+from nativize.artifact import Stage, file_digests, sha256_of
+from nativize.chat import INSTRUCT, SFT, SFT_MODEL
+from nativize.chat.instruction import instruction_files
 from nativize.clean import FILTER
 from nativize.crawl import READ_CRAWL, crawl_identity
 from nativize.dedup import DEDUPLICATE
 from nativize.evaluate import evaluation_stage
 from nativize.export import export_stage
-from nativize.model import BASE, EXTEND, base_identity, pretrained_stage
+from nativize.model import BASE, EXTEND, pretrained_stage, training_stage
 from nativize.quality import SCORE, TRAIN_QUALITY
 from nativize.recipe import Recipe
 from nativize.replay import REPLAY, replay_crawl
 from nativize.tokens import TOKENISE
-from nativize.train import training_stage
 from nativize.vocabulary import MERGE, TRAIN_TOKENIZER
 
 CORPUS = (READ_CRAWL, FILTER, TRAIN_QUALITY, SCORE, DEDUPLICATE, REPLAY)
@@ -26,7 +26,7 @@ CORPUS = (READ_CRAWL, FILTER, TRAIN_QUALITY, SCORE, DEDUPLICATE, REPLAY)
 def base_stage(recipe: Recipe) -> Stage:
     """The base; one trained from scratch reads the replay corpus and is fitted to it once."""
     if recipe.base.scratch is None:
-        return BASE
+        return replace(BASE, inputs=())
     return replace(BASE, inputs=(REPLAY.name,), refit="base.scratch.refit")
 
 
@@ -68,8 +68,8 @@ def outside(recipe: Recipe, stage: str) -> dict[str, str]:
             return crawl_identity(recipe.crawl, directory)
         case "replay_corpus":
             return crawl_identity(replay_crawl(recipe.replay), directory)
-        case "base_model":
-            return base_identity(recipe.base, directory)
+        case "base_model" if recipe.base.path:
+            return file_digests(directory / recipe.base.path)
         case "instruction_data" if recipe.chat:
-            return instruction_files(recipe.chat, directory)
+            return {path.name: sha256_of(path) for path in instruction_files(recipe.chat, directory)}
     return {}

@@ -63,7 +63,7 @@ class ShardCache:
             for task, place in zip(tasks, places, strict=True)
             if not place.exists()
         ]
-        mapper.map(_make_shard, calls, label=out.name.split(".")[0])
+        mapper.map(_make_shard, calls, label=str(self.identity.get("name", "shards")))
         self.used += [place.name for place in places]
         return [
             _take(place, out, fresh=any(place == call[2] for call in calls)) for place in places

@@ -4,10 +4,10 @@ import dataclasses
 import os
 
 import pytest
-from conftest import Traveller, built
 
 import assets.corpus
 from nativize.sample import add_crawl_file
+from tests.traveller import Traveller, built
 
 CORPUS = {"raw_crawl", "filtered_shards", "scored_shards", "deduplicated_corpus"}
 FROM_LORA = {

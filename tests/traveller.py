@@ -16,7 +16,7 @@ from nativize.artifact import ArtifactStore
 from nativize.recipe import Recipe, load_recipe
 from nativize.sample import write_sample
 
-TINY = Path(__file__).with_name("tiny.toml")
+TINY = Path(__file__).with_name("e2e") / "tiny.toml"
 
 
 @dataclass

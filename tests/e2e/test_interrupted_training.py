@@ -1,0 +1,89 @@
+"""A training that is interrupted leaves no process behind, and resumes where it was."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.traveller import Traveller
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Walker:
+    """`python -m dagster_project walk` in a process of its own, with a training long enough."""
+
+    def __init__(self, traveller: Traveller) -> None:
+        self.store = traveller.store.root
+        self.log = traveller.home / "walk.log"
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-m", "dagster_project", "walk"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, "--recipe", str(traveller.recipe_path)],
+                cwd=PROJECT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    def wait_for_checkpoint(self) -> None:
+        """Until the second training has a complete checkpoint."""
+        deadline = time.monotonic() + 120
+        while not list(self.store.glob("work/lora_checkpoints/*/scratch/**/complete.json")):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.2)
+
+
+def trainers() -> set[int]:
+    """Processes of this store's trainer."""
+    found = set()
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (directory / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"resources.training_process" in command and b"lora_checkpoints" in command:
+            found.add(int(directory.name))
+    return found
+
+
+def gone(pids: set[int], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while pids & trainers() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return not pids & trainers()
+
+
+@pytest.fixture
+def long_training(traveller: Traveller) -> Iterator[Traveller]:
+    traveller.edit(
+        "steps = 4\nbatch_tokens = 512\nlearning_rate = 2e-3",
+        "steps = 40\nbatch_tokens = 512\nlearning_rate = 5e-4",
+    )
+    yield traveller
+    shutil.rmtree(traveller.store.root / "work", ignore_errors=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_the_walk_ends_the_trainer_and_the_next_walk_resumes(
+    long_training: Traveller, number: signal.Signals
+) -> None:
+    walker = Walker(long_training)
+    walker.wait_for_checkpoint()
+    running = trainers()
+    assert running
+    walker.process.send_signal(number)
+    walker.process.wait(60)
+    assert gone(running)
+    assert not list(walker.store.glob("values/lora_checkpoints/*/.*"))
+    again = Walker(long_training)
+    assert again.process.wait(300) == 0, again.log.read_text()
+    assert "resuming at step" in again.log.read_text()
