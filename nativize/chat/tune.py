@@ -1,0 +1,59 @@
+"""Supervised fine-tuning: adapters that learn to answer, and where an answer ends."""
+
+import math
+from pathlib import Path
+
+from nativize.artifact import Report, Workplace
+from nativize.chat.samples import ChatSamples, read_template
+from nativize.model.training import run_training
+from nativize.recipe import Chat, Trainer, TrainStage
+from nativize.train import Job, run_here
+from nativize.train.launch import Launch
+
+NAME = "sft"
+
+
+def train_sft(
+    model: Path,
+    data: Path,
+    place: Workplace,
+    *,
+    chat: Chat,
+    trainer: Trainer,
+    launch: Launch = run_here,
+) -> Report:
+    """The adapter of a model tuned on dialogues, with its log and its chat template.
+
+    Raises:
+        ModelError: no dialogue can be trained on.
+        TrainingError: the training failed.
+    """
+    samples = ChatSamples(data, model, chat.maximum_tokens, chat.seed)
+    batch = min(chat.batch_samples, len(samples))
+    steps = math.ceil(len(samples) * chat.epochs / batch)
+    job = Job(
+        kind="chat",
+        model=model,
+        data=data,
+        data_digest=samples.digest(),
+        stage=TrainStage(
+            name=NAME,
+            trainable="lora",
+            steps=steps,
+            batch_tokens=batch * chat.maximum_tokens,
+            learning_rate=chat.learning_rate,
+            lora=chat.lora,
+            seed=chat.seed,
+        ),
+        sequence_length=chat.maximum_tokens,
+        batch_samples=batch,
+        micro_batch_samples=trainer.micro_batch_samples,
+        save_every_steps=trainer.save_every_steps,
+        log_every_steps=trainer.log_every_steps,
+        device=trainer.device,
+        chat_template=read_template(data),
+        work_dir=place.scratch / "training",
+        output_dir=place.out,
+    )
+    report = run_training(job, place, launch)
+    return Report({**report.metrics, "samples": len(samples), **samples.unusable})

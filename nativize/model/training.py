@@ -1,0 +1,69 @@
+"""One training stage of the recipe: a job for the trainer, and what it left as the value."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from nativize.artifact import Report, Workplace
+from nativize.errors import TrainingError
+from nativize.model.overlay import STAGE_FILE
+from nativize.recipe import Trainer, TrainStage
+from nativize.tokens import TokenShards
+from nativize.train import Job, run_here
+from nativize.train.launch import Launch
+
+
+def train_stage(
+    model: Path,
+    overlays: Sequence[Path],
+    tokens: Path,
+    place: Workplace,
+    *,
+    stage: TrainStage,
+    trainer: Trainer,
+    launch: Launch = run_here,
+) -> Report:
+    """The stage's checkpoint: trained tensors or adapter, and its log.
+
+    Raises:
+        TrainingError: a batch holds less than one sample, or the training failed.
+    """
+    shards = TokenShards(tokens)
+    batch_samples = stage.batch_tokens // shards.sequence_length
+    if batch_samples == 0:
+        raise TrainingError(
+            f"stage {stage.name}: batch_tokens = {stage.batch_tokens} is less than one sample of"
+            f" {shards.sequence_length} tokens; raise it, or lower mixture.sequence_length"
+        )
+    job = Job(
+        kind="tokens",
+        model=model,
+        overlays=tuple(overlays),
+        data=tokens,
+        data_digest=shards.digest(),
+        stage=stage,
+        sequence_length=shards.sequence_length,
+        batch_samples=batch_samples,
+        micro_batch_samples=trainer.micro_batch_samples,
+        save_every_steps=trainer.save_every_steps,
+        log_every_steps=trainer.log_every_steps,
+        device=trainer.device,
+        work_dir=place.scratch / "training",
+        output_dir=place.out,
+    )
+    return run_training(job, place, launch)
+
+
+def run_training(job: Job, place: Workplace, launch: Launch) -> Report:
+    """The finished job's figures, for people and the record."""
+    launch(job.write(place.scratch / "job.json"))
+    record = json.loads((job.output_dir / STAGE_FILE).read_text(encoding="utf-8"))
+    return Report(
+        {
+            "steps": job.stage.steps,
+            "tokens": job.stage.steps * job.batch_samples * job.sequence_length,
+            "final_loss": record["final_loss"],
+            "trainable_parameters": record["trainable_parameters"],
+            "trainable_share": record["trainable_parameters"] / record["parameters"],
+        }
+    )
