@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from nativize.artifact import Accounts, Report, ShardTask, Stage, Workplace, file_digests
 from nativize.clean.judge import Verdict, judge
+from nativize.clean.normalise import normalise
 from nativize.crawl import SCHEMA, DocumentFile
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.errors import CorpusError
@@ -103,7 +104,9 @@ def _changes(verdict: Verdict) -> dict[str, int]:
 
 
 def _sample(row: Mapping[str, Any], reason: str) -> dict[str, str]:
-    return {"reason": reason, "id": row["id"], "text": row["text"][:SAMPLE_CHARACTERS]}
+    # control characters would reach the terminal of whoever looks at the sample
+    text = normalise(row["text"][:SAMPLE_CHARACTERS], "none")
+    return {"reason": reason, "id": row["id"], "text": text}
 
 
 def _require_survivors(raw: Path, accounts: Accounts) -> None:

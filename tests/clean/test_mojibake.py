@@ -1,0 +1,36 @@
+"""Mojibake: every wrong turn is seen, clean text of any language is not."""
+
+import pytest
+
+from nativize.clean.mojibake import is_mojibake
+
+JAPANESE = (
+    "柔道は、相手の力を利用して投げたり抑えたりする武道です。カタカナも、コーヒーも入ります。"
+)
+CLEAN = [
+    JAPANESE,
+    "柔道是利用对手的力量进行投摔和压制的武术。",
+    "L’été dernier, Zoé a mangé des crêpes à Besançon où naît l’Œuvre.",
+    "Größe, Übermut und Ärger über die Straße; naïve Schlüsse – „gewiss“.",
+    "Жил-был у бабушки серенький козлик.",
+    "บทความนี้เป็นภาษาไทย",
+    "plain ASCII",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", CLEAN)
+def test_clean_text_is_left_alone(text):
+    assert not is_mojibake(text)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp932", "euc_jp"])
+@pytest.mark.parametrize("read_as", ["latin-1", "cp1252", "cp932"])
+def test_every_wrong_turn_is_seen(encoding, read_as):
+    garbled = JAPANESE.encode(encoding).decode(read_as, errors="replace")
+    assert is_mojibake(garbled) == (encoding != read_as)
+
+
+def test_replacement_characters_are_seen_from_one_in_two_hundred():
+    assert is_mojibake("あ" * 100 + "\ufffd")
+    assert not is_mojibake("あ" * 300 + "\ufffd")
