@@ -55,6 +55,7 @@ def build_programs(
         work = Path(name)
         tree = _unpack(source or _download(work), work)
         if install_system_packages:
+            _run(["apt-get", "update"], work)
             _run(["apt-get", "install", "-y", *SYSTEM_PACKAGES], work)
         build = _configure(tree, work)
         log.info("compiling %s (about a minute on two cores)", " and ".join(PROGRAMS))
