@@ -32,6 +32,8 @@ PHONE = re.compile(
     r")" + NOT_AFTER
 )
 DIGITS = re.compile(r"[0-9]")
+NUMBER = re.compile(r"[0-9][0-9 .\-()]{6,}")
+"""Seven characters that every card, IPv4 address and phone number holds; most texts hold none."""
 
 
 def replace_personal_data(text: str) -> tuple[str, Counter[str]]:
@@ -39,7 +41,7 @@ def replace_personal_data(text: str) -> tuple[str, Counter[str]]:
     counts: Counter[str] = Counter()
     if "@" in text:
         text = _replace(text, "mail", MAIL, lambda found: True, counts)
-    if DIGITS.search(text):
+    if NUMBER.search(text):
         text = _replace(text, "card", CARD, _is_card, counts)
         text = _replace(text, "ip", IPV4, _is_address, counts)
         text = _replace(text, "phone", PHONE, _is_phone, counts)
