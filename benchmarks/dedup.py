@@ -227,10 +227,8 @@ def measure(
     started = time.perf_counter()
     found = run(texts)
     seconds = time.perf_counter() - started
-    near = {
-        pair for pair in planted if jaccard(texts[pair[0]], texts[pair[1]]) >= SETTINGS.threshold
-    }
-    right = sum(jaccard(texts[a], texts[b]) >= SETTINGS.threshold for a, b in found)
+    near = {pair for pair in planted if is_near(texts, pair)}
+    right = sum(is_near(texts, pair) for pair in found)
     return Result(
         name,
         megabytes / seconds,
