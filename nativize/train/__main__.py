@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from nativize.errors import NativizeError
+from nativize.train.job import read_job
 from nativize.train.launch import PARENT
 from nativize.train.metrics import OnLog
 
@@ -28,9 +29,10 @@ def main(on_log: OnLog | None = None) -> int:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a training has no business on the network
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("nativize").setLevel(logging.INFO)
-    from nativize.train.run import run_job  # torch takes seconds; signals come first
-
     try:
+        read_job(Path(sys.argv[1]))  # a wrong job is refused before torch takes its seconds
+        from nativize.train.run import run_job
+
         run_job(Path(sys.argv[1]), on_log=on_log)
     except NativizeError as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")

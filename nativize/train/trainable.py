@@ -74,8 +74,14 @@ def is_tied(model: Any) -> bool:
 
 
 def trainable_share(model: nn.Module) -> Share:
-    """Counted parameters; one that stands at two places counts once."""
-    parameters = list(model.parameters())
+    """Counted parameters of the model and its adapters; tied ones count once.
+
+    peft keeps the frozen original beside each module it trains in full; that copy is no
+    parameter of the model.
+    """
+    parameters = [
+        parameter for name, parameter in model.named_parameters() if ".original_module." not in name
+    ]
     trainable = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
     return Share(trainable, sum(parameter.numel() for parameter in parameters))
 
