@@ -24,7 +24,8 @@ def save_adapter(model: Any, out: Path) -> None:
     """A peft model's adapter, with trained embeddings, as config and safetensors."""
     out.mkdir()
     tensors = get_peft_model_state_dict(model, save_embedding_layers=False)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # cloned: a tied head is the embedding itself, and peft wants both by their names
+    tensors = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
     save_file(tensors, out / WEIGHTS, metadata={"format": "pt"})
     config = model.peft_config["default"]
     config.save_pretrained(out)
