@@ -12,7 +12,7 @@ from nativize.clean import FILTER
 from nativize.crawl import READ_CRAWL, crawl_identity
 from nativize.dedup import DEDUPLICATE
 from nativize.evaluate import evaluation_stage
-from nativize.export import export_stage
+from nativize.export import EXPORT
 from nativize.model import BASE, EXTEND, pretrained_stage, training_stage
 from nativize.quality import SCORE, TRAIN_QUALITY
 from nativize.recipe import Recipe
@@ -54,7 +54,7 @@ def road(recipe: Recipe) -> dict[str, Stage]:
         *trainings,
         pretrained_stage([stage.name for stage in trainings]),
         *chat,
-        export_stage(models[-1]),
+        replace(EXPORT, inputs=(models[-1], *EXPORT.inputs[1:])),
         evaluation_stage(models),
     )
     return {stage.name: stage for stage in stages}
@@ -71,5 +71,7 @@ def outside(recipe: Recipe, stage: str) -> dict[str, str]:
         case "base_model" if recipe.base.path:
             return file_digests(directory / recipe.base.path)
         case "instruction_data" if recipe.chat:
-            return {path.name: sha256_of(path) for path in instruction_files(recipe.chat, directory)}
+            return {
+                path.name: sha256_of(path) for path in instruction_files(recipe.chat, directory)
+            }
     return {}

@@ -21,6 +21,7 @@ from dagster import (
 )
 
 from nativize.train import run_here
+from resources.home import PROJECT
 
 OBSERVE_SECONDS = 5.0
 """Between two points of the live loss curve; every observation is a row in the event log."""
@@ -41,7 +42,7 @@ def _run(context: AssetExecutionContext, job: Path) -> None:
         run_here(
             job,
             module="resources.training_process",
-            environment=session.get_bootstrap_env_vars(),
+            environment={**session.get_bootstrap_env_vars(), "PYTHONPATH": str(PROJECT)},
         )
 
 

@@ -75,9 +75,7 @@ class Traveller:
         )
         keys: set[AssetKey] = graph.materializable_asset_keys
         return {
-            key.to_user_string()
-            for key in keys
-            if resolver.get_status(key) != StaleStatus.FRESH
+            key.to_user_string() for key in keys if resolver.get_status(key) != StaleStatus.FRESH
         }
 
 

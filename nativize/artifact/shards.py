@@ -74,6 +74,12 @@ class ShardCache:
         return self.directory / fingerprint(identity)
 
 
+def shard_counts(reports: Sequence[Report]) -> dict[str, int]:
+    """How many shards there are, and how many of them were made now."""
+    made = sum(not report.metrics["shard_reused"] for report in reports)
+    return {"shards": len(reports), "shards_built": made}
+
+
 def _make_shard(function: ShardFunction, arguments: tuple[Any, ...], place: Path) -> None:
     temporary = place.with_name(f"{place.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)

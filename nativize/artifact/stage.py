@@ -17,6 +17,8 @@ class Stage:
         group: corpus, vocabulary, model, chat, export or evaluation.
         inputs: names of the stages whose values it reads.
         reads: dotted paths of recipe sections; the only ones its function may see.
+        shard_reads: the sections that a single shard depends on beyond its task's identity;
+            default all of ``reads``.
         refit: dotted path of the recipe's refit policy for what is fitted once; empty otherwise.
         fitted_to: the inputs whose new content the refit policy may ignore; default all.
         volatile: patterns of files that are no content, such as a training's log with times.
@@ -27,6 +29,7 @@ class Stage:
     group: str
     inputs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    shard_reads: tuple[str, ...] | None = None
     refit: str = ""
     fitted_to: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()

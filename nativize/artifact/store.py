@@ -210,7 +210,9 @@ class ArtifactStore:
     def _shard_cache(
         self, stage: Stage, recipe_slice: Mapping[str, Any], work: Path, *, force: bool
     ) -> ShardCache:
-        identity = {"name": stage.name, "version": stage.version, "recipe": dict(recipe_slice)}
+        reads = stage.reads if stage.shard_reads is None else stage.shard_reads
+        recipe = {path: recipe_slice[path] for path in recipe_slice if path in reads}
+        identity = {"name": stage.name, "version": stage.version, "recipe": recipe}
         place = work / "shards" if force else self.root / "shards" / stage.name
         return ShardCache(place, identity)
 

@@ -9,7 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nativize.artifact import Accounts, Report, ShardTask, Stage, Workplace, file_digests
+from nativize.artifact import (
+    Accounts,
+    Report,
+    ShardTask,
+    Stage,
+    Workplace,
+    file_digests,
+    shard_counts,
+)
 from nativize.clean.judge import Verdict, judge
 from nativize.clean.normalise import normalise
 from nativize.crawl import SCHEMA, DocumentFile
@@ -23,6 +31,7 @@ FILTER = Stage(
     group="corpus",
     inputs=("raw_crawl",),
     reads=("language", "clean"),
+    volatile=("*.dropped.jsonl",),
 )
 
 FILTERED_SCHEMA = SCHEMA.append(pa.field("language_score", pa.float32(), nullable=False))
@@ -131,8 +140,7 @@ def _metrics(reports: list[Report], accounts: Accounts) -> dict[str, Any]:
     for report in reports:
         changed.update({k: n for k, n in report.metrics.items() if k != "shard_reused"})
     return {
-        "shards": len(reports),
-        "shards_reused": sum(bool(report.metrics["shard_reused"]) for report in reports),
+        **shard_counts(reports),
         "documents": accounts.kept.documents,
         "kept_share": round(accounts.kept.documents / accounts.entered.documents, 4),
         **{f"dropped_{reason}": n.documents for reason, n in accounts.dropped.items()},

@@ -64,21 +64,16 @@ def document_id(source: str, file: str, locator: str) -> str:
 class DocumentFile:
     """A Parquet file of documents being written; a context manager.
 
-    Rows are mappings with the schema's columns. At most one row group is held in memory.
+    Rows are mappings with the schema's columns. At most one row group is held in memory. Without
+    a row no file is made: a shard whose documents were all dropped must not change the value.
     """
 
     def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
+        self._path = path
         self._schema = schema
         self._rows: list[Mapping[str, Any]] = []
         self._row_group_bytes = 0
-        self._writer = pq.ParquetWriter(
-            path,
-            schema,
-            compression="zstd",
-            compression_level=ZSTD_LEVEL,
-            use_dictionary=REPEATED,
-            write_statistics=False,
-        )
+        self._writer: pq.ParquetWriter | None = None
 
     def add(self, row: Mapping[str, Any]) -> None:
         self._rows.append(row)
@@ -89,10 +84,12 @@ class DocumentFile:
 
     def close(self) -> None:
         self._flush()
-        self._writer.close()
+        if self._writer:
+            self._writer.close()
 
     def _flush(self) -> None:
         if self._rows:
+            self._writer = self._writer or open_writer(self._path, self._schema)
             self._writer.write_table(rows_to_table(self._rows, self._schema))
         self._rows = []
         self._row_group_bytes = 0
@@ -107,6 +104,18 @@ class DocumentFile:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A Parquet writer with the settings that make equal documents equal bytes."""
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        compression_level=ZSTD_LEVEL,
+        use_dictionary=REPEATED,
+        write_statistics=False,
+    )
 
 
 def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:

@@ -12,7 +12,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from nativize.artifact import Accounts, Count, Report, ShardTask, Stage, Workplace, sha256_of
+from nativize.artifact import (
+    Accounts,
+    Count,
+    Report,
+    ShardTask,
+    Stage,
+    Workplace,
+    sha256_of,
+    shard_counts,
+)
 from nativize.crawl.columns import read_parquet
 from nativize.crawl.document import Document, DocumentFile
 from nativize.crawl.lines import read_jsonl
@@ -24,7 +33,14 @@ from nativize.engine import CorpusEngine, LocalEngine
 from nativize.errors import CrawlError
 from nativize.recipe import Crawl, identity
 
-READ_CRAWL = Stage("raw_crawl", version=1, group="corpus", reads=("crawl",))
+READ_CRAWL = Stage(
+    "raw_crawl",
+    version=1,
+    group="corpus",
+    reads=("crawl",),
+    shard_reads=(),  # a task's identity names the options of its own source
+    volatile=("*.quarantine.jsonl",),
+)
 
 BUNDLE_FILES = 64
 """Small text files in one bundle, on average."""
@@ -122,11 +138,11 @@ def write_shards(
     shard_text_bytes: int,
     accounts: Accounts,
 ) -> int:
-    """The documents in files of about ``shard_text_bytes``, at least one; how many files."""
+    """The documents in files of about ``shard_text_bytes``; how many files."""
     remaining = iter(documents)
     document = next(remaining, None)
     number = 0
-    while number == 0 or document:
+    while document:
         written = 0
         with DocumentFile(out / f"{stem}-{number:04}.parquet") as shard:
             while document and written < shard_text_bytes:
@@ -205,8 +221,7 @@ def _metrics(
 ) -> dict[str, int | float]:
     return {
         "files": len(files),
-        "files_read": sum(r.metrics["files"] for r in reports if not r.metrics["shard_reused"]),
-        "shards": sum(report.metrics["shards"] for report in reports),
+        **shard_counts(reports),
         "crawl_bytes": sum(report.metrics["crawl_bytes"] for report in reports),
         "documents": accounts.kept.documents,
         "characters": accounts.kept.characters,

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nativize.artifact import REPORT, Accounts, Report, ShardTask, Workplace, file_digests
-from nativize.crawl.document import REPEATED, ZSTD_LEVEL
+from nativize.crawl.document import open_writer
 from nativize.dedup.families import (
     Families,
     Signatures,
@@ -150,8 +150,8 @@ def write_shard(
         fate_of_row[rows] = fates
         schema = source.schema_arrow
         with (
-            _writer(out / "train" / shard.name, schema) as train,
-            _writer(out / "heldout" / shard.name, schema) as heldout,
+            open_writer(out / "train" / shard.name, schema) as train,
+            open_writer(out / "heldout" / shard.name, schema) as heldout,
         ):
             begin = 0
             for group in range(source.num_row_groups):
@@ -164,18 +164,15 @@ def write_shard(
                     lost = table["text"].filter(pa.array(here == fate))
                     if len(lost):
                         _add_dropped(accounts, reason, lost)
+    for split in ("train", "heldout"):
+        _remove_if_empty(out / split / shard.name)
     return accounts
 
 
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    return pq.ParquetWriter(
-        path,
-        schema,
-        compression="zstd",
-        compression_level=ZSTD_LEVEL,
-        use_dictionary=REPEATED,
-        write_statistics=False,
-    )
+def _remove_if_empty(path: Path) -> None:
+    """A shard without survivors must not change the value."""
+    if pq.read_metadata(path).num_rows == 0:
+        path.unlink()
 
 
 def _write_kept(writer: pq.ParquetWriter, table: pa.Table, accounts: Accounts) -> None:

@@ -53,6 +53,9 @@ class LlamaServer:
             self._server = xllamacpp.Server(parameters)
         except RuntimeError as error:
             raise ExportError(f"{gguf}: llama.cpp cannot load it: {error}") from error
+        # closed before its loop began, the server never ends; an answer out of the loop's queue
+        # says that it runs (without this 1 of about 100 empty sessions hung on a busy machine)
+        self._ask("/slots", None)
 
     def __enter__(self) -> Self:
         return self
@@ -75,22 +78,23 @@ class LlamaServer:
         """llama.cpp's answer to ``/completion``: content, tokens, completion_probabilities."""
         prompt = prompt if isinstance(prompt, str) else list(prompt)
         request = {"prompt": prompt, "n_predict": tokens, "return_tokens": True, **sampling}
-        return self._ask("/completion", request)
+        answer: dict[str, Any] = self._ask("/completion", request)
+        return answer
 
-    def _ask(self, path: str, question: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, path: str, question: dict[str, Any] | None) -> Any:
+        """The answer to a question, or to a plain GET where there is none."""
         request = urllib.request.Request(
             f"{self._server.listening_address}{path}",
-            data=json.dumps(question).encode(),
+            data=None if question is None else json.dumps(question).encode(),
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"},
         )
         # a proxy of the environment has no business with the loopback address
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with direct.open(request, timeout=REQUEST_SECONDS) as response:
-                answer: dict[str, Any] = json.load(response)
+                return json.load(response)
         except urllib.error.URLError as error:
             raise ExportError(f"{self.gguf}: llama.cpp did not answer {path}: {error}") from error
-        return answer
 
 
 def generate(

@@ -8,7 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nativize.artifact import REPORT, Accounts, Report, ShardTask, Workplace, file_digests
+from nativize.artifact import (
+    REPORT,
+    Accounts,
+    Report,
+    ShardTask,
+    Workplace,
+    file_digests,
+    shard_counts,
+)
 from nativize.crawl.document import DocumentFile
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.quality.model import BUCKET_NAMES, BUCKETS, MODEL, Buckets, Scorer
@@ -47,7 +55,8 @@ def score_shards(
     )
     shares = {name: sum(report.metrics[name] for report in reports) for name in BUCKET_NAMES}
     accounts = Accounts.total(report.accounts for report in reports if report.accounts)
-    return Report({f"{name}_documents": count for name, count in shares.items()}, accounts)
+    documents = {f"{name}_documents": count for name, count in shares.items()}
+    return Report({**shard_counts(reports), **documents}, accounts)
 
 
 def score_shard(shard: Path, model: Path, out: Path) -> Report:

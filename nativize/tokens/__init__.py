@@ -15,6 +15,7 @@ TOKENISE = Stage(
     group="vocabulary",
     inputs=("merged_vocabulary", "deduplicated_corpus", "replay_corpus"),
     reads=("mixture",),
+    shard_reads=(),
 )
 
 __all__ = ["TOKENISE", "Order", "TokenShards", "tokenise"]

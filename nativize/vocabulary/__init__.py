@@ -29,6 +29,8 @@ MERGE = Stage(
     group="vocabulary",
     inputs=("base_model", "tokenizer", "deduplicated_corpus", "replay_corpus"),
     reads=("vocabulary.mode", "vocabulary.pad_to_multiple"),
+    refit="vocabulary.refit",
+    fitted_to=("deduplicated_corpus", "replay_corpus"),
 )
 
 __all__ = [

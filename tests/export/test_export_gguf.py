@@ -180,3 +180,10 @@ def test_stages_are_known_without_torch() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'xllamacpp')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_server_closed_at_once_ends(atelier: Path, tmp_path: Path) -> None:
+    write_gguf(atelier / "model", tmp_path / "m.gguf", name="tiny", quantisation="f16")
+    for _ in range(10):
+        with LlamaServer(tmp_path / "m.gguf"):
+            pass
