@@ -19,10 +19,6 @@ Launch = Callable[[Path], None]
 PARENT = "NATIVIZE_TRAINER_PARENT"
 """Environment variable: the process whose death ends the trainer."""
 
-THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Threads that wait sleep. Spinning ones cost a machine that does other things four fifths of its
-speed: 1,830 tokens/s against 360 beside two busy processes on two cores."""
-
 GRACE_SECONDS = 5.0
 LAST_LINES = 20
 
@@ -49,7 +45,7 @@ def run_here(
         text=True,
         errors="replace",
         start_new_session=True,
-        env={**THREADS, **os.environ, **(environment or {}), PARENT: str(os.getpid())},
+        env={**os.environ, **(environment or {}), PARENT: str(os.getpid())},
     )
     try:
         last_lines = _follow(process)
