@@ -77,8 +77,7 @@ class _Stream:
     """The shards of one corpus as one run of tokens."""
 
     def __init__(self, directory: Path, entries: list[dict[str, Any]], dtype: str) -> None:
-        self._parts = [_open(directory / f"{entry['name']}.tokens", entry, dtype)
-                       for entry in entries]  # fmt: skip
+        self._parts = [_open(directory, entry, dtype) for entry in entries]
         self._ends = list(itertools.accumulate(len(part) for part in self._parts))
         self.tokens = self._ends[-1] if self._ends else 0
 
@@ -95,7 +94,8 @@ class _Stream:
         return ids
 
 
-def _open(path: Path, entry: dict[str, Any], dtype: str) -> Any:
+def _open(directory: Path, entry: dict[str, Any], dtype: str) -> Any:
+    path = directory / f"{entry['name']}.tokens"
     kind = numpy.dtype(dtype).newbyteorder("<")
     expected = entry["tokens"] * kind.itemsize
     if not path.exists() or path.stat().st_size != expected:

@@ -13,6 +13,7 @@ from nativize.artifact import (
     ShardTask,
     Workplace,
     file_digests,
+    shard_counts,
     write_json,
 )
 from nativize.artifact.fingerprint import fingerprint
@@ -140,4 +141,4 @@ def _metrics(
         metrics |= {f"{name}_tokens": tokens, f"{name}_samples": blocks, f"{name}_rest": rest}
     tokens = sum(report.metrics["tokens"] for report in reports)
     entered = Accounts.total(report.accounts for report in reports if report.accounts).entered
-    return metrics | {"bytes_per_token": round(entered.bytes / tokens, 4)}
+    return {**shard_counts(reports), **metrics, "bytes_per_token": round(entered.bytes / tokens, 4)}

@@ -231,10 +231,9 @@ def _report(base: Path, out: Path, samples: _Samples, metrics: dict[str, Any]) -
     report = out / REPORT
     report.mkdir()
     draw_fertility(metrics, report / "tokens.png")
-    lines = [max(lines_of(texts)[:20], key=len, default="") for texts in (samples.new_heldout,)]
+    line = max(lines_of(samples.new_heldout)[:20], key=len, default="")[:80]
     cuts = [
-        f"{name}: {' | '.join(load_encoder(directory).pieces(line[:80]))}\n"
-        for line in lines
+        f"{name}: {' | '.join(load_encoder(directory).pieces(line))}\n"
         for name, directory in (("base", base), ("merged", out))
     ]
     (report / "cut.txt").write_text("".join(cuts), encoding="utf-8")
