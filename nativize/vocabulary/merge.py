@@ -231,9 +231,14 @@ def _report(base: Path, out: Path, samples: _Samples, metrics: dict[str, Any]) -
     report = out / REPORT
     report.mkdir()
     draw_fertility(metrics, report / "tokens.png")
-    line = max(lines_of(samples.new_heldout)[:20], key=len, default="")[:80]
+    before, after = load_encoder(base), load_encoder(out)
+    lines = [line[:80] for line in lines_of(samples.new_heldout)[:200]]
+    # the line that gains most: the first ones of a document are often headings
+    line = max(
+        lines, key=lambda text: len(before.pieces(text)) - len(after.pieces(text)), default=""
+    )
     cuts = [
-        f"{name}: {' | '.join(load_encoder(directory).pieces(line))}\n"
-        for name, directory in (("base", base), ("merged", out))
+        f"{name}: {' | '.join(encoder.pieces(line))}\n"
+        for name, encoder in (("base", before), ("merged", after))
     ]
     (report / "cut.txt").write_text("".join(cuts), encoding="utf-8")
