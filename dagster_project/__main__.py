@@ -68,7 +68,6 @@ def _walk(select: str | None) -> None:
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
-            asset_selection=None,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     click.echo(f"{time.monotonic() - started:.0f} s")

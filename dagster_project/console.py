@@ -1,10 +1,12 @@
 """What a person at a terminal sees of a walk: a line an event, and the figures at the end."""
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+from dagster import PreviewWarning
 
 from nativize.artifact import Artifact, ArtifactStore
 from nativize.errors import ArtifactError
@@ -22,7 +24,10 @@ def announce() -> Iterator[None]:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        yield
+        with warnings.catch_warnings():
+            # Pipes' own code uses parts of Pipes that are in preview
+            warnings.simplefilter("ignore", PreviewWarning)
+            yield
     finally:
         logger.removeHandler(handler)
 
@@ -55,7 +60,7 @@ def _vocabulary(store: ArtifactStore) -> None:
     merged = store.current("merged_vocabulary")
     click.echo("\ntokens per character   before   after")
     for side in ("new", "old"):
-        before, after = _pair(merged, f"tokens_per_character_{side}")
+        before, after = _pair(merged, f"{side}_tokens_per_character")
         click.echo(f"  {side} language         {before:7.3f} {after:7.3f}")
 
 

@@ -79,7 +79,7 @@ def export_gguf(
     as_json: bool,
 ) -> None:
     """Write MODEL as GGUF, load it in llama.cpp, and check that it is the same model."""
-    from nativize.export.stage import export_gguf as export
+    from nativize.export import export_gguf as export
 
     options = Export.model_validate({"quantisations": quantisation})
     make(
