@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from dagster import DagsterInstance
 
-from dagster_project.console import announce, print_summary
+from dagster_project.console import announce, print_failures, print_summary
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import ensure_instance
 from nativize.errors import NativizeError
@@ -73,6 +73,7 @@ def _walk(select: str | None) -> None:
     click.echo(f"{time.monotonic() - started:.0f} s")
     print_summary(recipe)
     if not result.success:
+        print_failures(result)
         raise SystemExit(1)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from dagster import PreviewWarning
+from dagster import ExecuteInProcessResult, PreviewWarning
 
 from nativize.artifact import Artifact, ArtifactStore
-from nativize.errors import ArtifactError
+from nativize.errors import ArtifactError, NativizeError
 from nativize.recipe import Recipe
 from resources.home import store_root
 
@@ -40,6 +40,18 @@ def print_summary(recipe: Recipe) -> None:
             section(store)
         except ArtifactError as error:
             click.echo(f"  not made: {error}")
+
+
+def print_failures(result: ExecuteInProcessResult) -> None:
+    """Why each failed asset failed: our own errors as one message, others with their stack."""
+    for step in sorted(result.get_failed_step_keys()):
+        failure = result.failure_data_for_node(step)
+        error = failure.error.cause if failure and failure.error else None
+        if error is None:
+            continue
+        ours = any(error.cls_name == kind.__name__ for kind in NativizeError.__subclasses__())
+        message = error.message if ours else error.to_string()
+        click.echo(f"\nFAILED {step}: {message.strip()}", err=True)
 
 
 def _documents(store: ArtifactStore) -> None:
