@@ -61,7 +61,7 @@ def run_training(job: Job, place: Workplace, launch: Launch) -> Report:
     return Report(
         {
             "steps": job.stage.steps,
-            "tokens": job.stage.steps * job.batch_samples * job.sequence_length,
+            "tokens": record["tokens"],
             "final_loss": record["final_loss"],
             "trainable_parameters": record["trainable_parameters"],
             "trainable_share": record["trainable_parameters"] / record["parameters"],

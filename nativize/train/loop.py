@@ -35,10 +35,13 @@ class Loop(Trainer):  # type: ignore[misc]  # transformers has no types
         self.job = job
         self.metrics = metrics
         self._losses: list[torch.Tensor] = []
+        self._tokens = 0
 
-    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
+    def training_step(self, model: Any, inputs: Any, *rest: Any, **options: Any) -> torch.Tensor:
         """A micro batch's share of the step's loss, its gradients accumulated."""
-        loss: torch.Tensor = super().training_step(*arguments, **options)
+        mask = inputs.get("attention_mask")
+        self._tokens += int(inputs["input_ids"].numel() if mask is None else mask.sum())
+        loss: torch.Tensor = super().training_step(model, inputs, *rest, **options)
         self._losses.append(loss)
         return loss
 
@@ -58,8 +61,8 @@ class Loop(Trainer):  # type: ignore[misc]  # transformers has no types
                     " gradient clip; the checkpoints before this step are kept"
                 )
         rate = float(self.lr_scheduler.get_last_lr()[0])
-        tokens = self.job.batch_samples * self.job.sequence_length
-        self.metrics.step(step, self.job.stage.steps, loss, rate, norm, tokens)
+        self.metrics.step(step, self.job.stage.steps, loss, rate, norm, self._tokens)
+        self._tokens = 0
 
 
 class _Seal(TrainerCallback):  # type: ignore[misc]  # transformers has no types

@@ -24,19 +24,21 @@ class MetricsLog:
         self.on_log = on_log
         self._losses: list[float] = []
         self._tokens_done = 0
+        self._tokens_before = 0
         self._started = time.monotonic()
 
     def resume(self, step: int) -> None:
         """Keep the lines up to a checkpoint's step; later ones are written again."""
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
         kept = [line for line in lines if _is_whole(line) and json.loads(line)["step"] <= step]
+        self._tokens_before = json.loads(kept[-1])["tokens"] if kept else 0
         text = "".join(line + "\n" for line in kept)
         write_atomically(self.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
     def step(
         self, step: int, last: int, loss: float, learning_rate: float, norm: float, tokens: int
     ) -> None:
-        """Note one optimiser step of ``tokens`` tokens; write a line when one is due."""
+        """Note one optimiser step over ``tokens`` tokens, padding left out; write a line if due."""
         self._losses.append(loss)
         self._tokens_done += tokens
         if step % self.every_steps and step != last:
@@ -48,13 +50,14 @@ class MetricsLog:
                 "loss": sum(self._losses) / len(self._losses),
                 "learning_rate": learning_rate,
                 "gradient_norm": norm,
-                "tokens": step * tokens,
+                "tokens": self._tokens_before + self._tokens_done,
                 "tokens_per_second": round(self._tokens_done / max(seconds, 1e-9), 1),
                 "time": round(time.time(), 3),
             },
             last,
         )
         self._losses.clear()
+        self._tokens_before += self._tokens_done
         self._tokens_done = 0
         self._started = time.monotonic()
 

@@ -74,9 +74,11 @@ def _publish(model: Any, job: Job) -> None:
 
 def _stage_record(model: Any, job: Job) -> dict[str, Any]:
     share = trainable_share(model)
+    last = read_metrics(job.work_dir / METRICS)[-1]
     return {
         **job.identity(),
         "trainable_parameters": share.trainable,
         "parameters": share.total,
-        "final_loss": read_metrics(job.work_dir / METRICS)[-1]["loss"],
+        "tokens": last["tokens"],
+        "final_loss": last["loss"],
     }

@@ -19,10 +19,13 @@ STEPS = 30
 RESULTS = {"embeddings": "trained.safetensors", "lora": "adapter/adapter_model.safetensors"}
 
 
-def curve(out: Path) -> list[tuple[int, str, str]]:
-    """Step, loss and gradient norm to the last bit."""
+def curve(out: Path) -> list[tuple[int, int, str, str]]:
+    """Step, tokens, and loss and gradient norm to the last bit."""
     lines = read_metrics(out / "metrics.jsonl")
-    return [(line["step"], line["loss"].hex(), line["gradient_norm"].hex()) for line in lines]
+    return [
+        (line["step"], line["tokens"], line["loss"].hex(), line["gradient_norm"].hex())
+        for line in lines
+    ]
 
 
 def kill_after(job: Path, lines: int) -> None:
