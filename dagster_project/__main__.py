@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import click
-from dagster import DagsterInstance
+from dagster import AssetKey, AssetSelection, DagsterInstance, Definitions
 
 from dagster_project.console import announce, print_failures, print_summary
 from dagster_project.definitions import build_definitions
-from dagster_project.instance import ensure_instance
+from dagster_project.instance import ensure_instance, living_walk
 from nativize.errors import NativizeError
 from nativize.sample import write_sample
 from resources.home import PROJECT, current_recipe, nativize_home, recipe_path
@@ -54,6 +54,16 @@ def ui(port: int) -> None:
     os.execv(binary, [str(binary), *arguments])
 
 
+def _selected(definitions: Definitions, select: str | None) -> list[AssetKey] | None:
+    """The assets that a selection such as ``lora_checkpoints+`` names; None means all."""
+    if select is None:
+        return None
+    chosen = AssetSelection.from_string(select).resolve(definitions.resolve_asset_graph())
+    if not chosen:
+        raise click.ClickException(f"no asset of this recipe matches {select!r}")
+    return sorted(chosen)
+
+
 def _walk(select: str | None) -> None:
     try:
         recipe = current_recipe()
@@ -64,10 +74,12 @@ def _walk(select: str | None) -> None:
     started = time.monotonic()
     click.echo(f"walking {recipe_path()}")
     job = definitions.resolve_job_def("whole_road")
-    with DagsterInstance.get() as instance, announce():
+    with DagsterInstance.get() as instance, announce(), living_walk(instance) as tags:
         result = job.execute_in_process(
             instance=instance,
+            tags=tags,
             raise_on_error=False,
+            asset_selection=_selected(definitions, select),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     click.echo(f"{time.monotonic() - started:.0f} s")
