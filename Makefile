@@ -49,6 +49,9 @@ check: install ## format, lint, types, layers
 golden: install ## record the outputs of all stages with their versions
 	NATIVIZE_RECORD_GOLDEN=1 $(BIN)/python -m pytest tests/promises/test_versions_tell_the_truth.py
 
+readme: demo ## write the demo's figures into the README
+	$(BIN)/python -m dagster_project summary --readme
+
 bench: install ## a benchmark beside its peers: make bench NAME=dedup
 	@test -n "$(NAME)" || { echo "name one: make bench NAME=…"; ls benchmarks/*.py | xargs -n 1 basename -s .py; exit 2; }
 	$(BIN)/python -m benchmarks.$(NAME)
@@ -56,4 +59,4 @@ bench: install ## a benchmark beside its peers: make bench NAME=dedup
 clean: ## remove the environment and everything that was computed
 	rm -rf $(VENV) $(NATIVIZE_HOME)
 
-.PHONY: help install demo run ui plan test test-full check golden bench clean
+.PHONY: help install demo run ui plan test test-full check golden readme bench clean

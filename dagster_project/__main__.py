@@ -2,6 +2,7 @@
 
 import logging
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,8 @@ from dagster_project.instance import ensure_instance, living_walk
 from nativize.errors import NativizeError
 from nativize.sample import write_sample
 from resources.home import PROJECT, current_recipe, nativize_home, recipe_path
+
+README_BEGIN, README_END = "<!-- demo: written by `make readme` -->", "<!-- /demo -->"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,6 +44,22 @@ def walk(recipe: Path | None, select: str | None) -> None:
     if recipe:
         os.environ["NATIVIZE_RECIPE"] = str(recipe.resolve())
     _walk(select)
+
+
+@main.command()
+@click.option("--readme", is_flag=True, help="Write it into the README instead.")
+def summary(readme: bool) -> None:
+    """Say what came out of the recipe's last walk."""
+    if not readme:
+        print_summary(current_recipe())
+        return
+    command = [sys.executable, "-m", "dagster_project", "summary"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    page = PROJECT / "README.md"
+    head, _, rest = page.read_text(encoding="utf-8").partition(README_BEGIN)
+    tail = rest.partition(README_END)[2]
+    block = f"{README_BEGIN}\n```\n{told.strip()}\n```\n{README_END}"
+    page.write_text(head + block + tail, encoding="utf-8")
 
 
 @main.command()

@@ -1,17 +1,21 @@
 """What a person at a terminal sees of a walk: a line an event, and the figures at the end."""
 
 import logging
-import warnings
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from dagster import ExecuteInProcessResult, PreviewWarning
+from dagster import ExecuteInProcessResult
 
 from nativize.artifact import Artifact, ArtifactStore
 from nativize.errors import ArtifactError, NativizeError
+from nativize.export import generate
 from nativize.recipe import Recipe
+from nativize.train.noise import silence_libraries
 from resources.home import store_root
+
+SHOWN_TOKENS = 40
 
 
 @contextmanager
@@ -23,11 +27,9 @@ def announce() -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    silence_libraries()
     try:
-        with warnings.catch_warnings():
-            # Pipes' own code uses parts of Pipes that are in preview
-            warnings.simplefilter("ignore", PreviewWarning)
-            yield
+        yield
     finally:
         logger.removeHandler(handler)
 
@@ -37,7 +39,7 @@ def print_summary(recipe: Recipe) -> None:
     store = ArtifactStore(store_root(), recipe.name)
     for section in (_documents, _vocabulary, _models, _export):
         try:
-            section(store)
+            section(recipe, store)
         except ArtifactError as error:
             click.echo(f"  not made: {error}")
 
@@ -54,7 +56,7 @@ def print_failures(result: ExecuteInProcessResult) -> None:
         click.echo(f"\nFAILED {step}: {message.strip()}", err=True)
 
 
-def _documents(store: ArtifactStore) -> None:
+def _documents(recipe: Recipe, store: ArtifactStore) -> None:
     click.echo("\ndocuments             entered    kept  dropped or quarantined, by reason")
     for name in ("raw_crawl", "filtered_shards", "scored_shards", "deduplicated_corpus"):
         accounts = store.current(name).report.accounts
@@ -68,7 +70,7 @@ def _documents(store: ArtifactStore) -> None:
         click.echo(f"  {name:20}{entered:7,}{kept:8,}  {shown}")
 
 
-def _vocabulary(store: ArtifactStore) -> None:
+def _vocabulary(recipe: Recipe, store: ArtifactStore) -> None:
     merged = store.current("merged_vocabulary")
     click.echo("\ntokens per character   before   after")
     for side in ("new", "old"):
@@ -76,7 +78,7 @@ def _vocabulary(store: ArtifactStore) -> None:
         click.echo(f"  {side} language         {before:7.3f} {after:7.3f}")
 
 
-def _models(store: ArtifactStore) -> None:
+def _models(recipe: Recipe, store: ArtifactStore) -> None:
     metrics = store.current("evaluation_report").metrics
     click.echo("\nbits per byte        new language  old language")
     for name in ("base_model", "extended_model", "pretrained_model", "sft_model"):
@@ -85,11 +87,14 @@ def _models(store: ArtifactStore) -> None:
             click.echo(f"  {name:20}{new:11.3f}{old:14.3f}")
 
 
-def _export(store: ArtifactStore) -> None:
-    export = store.current("gguf_export")
+def _export(recipe: Recipe, store: ArtifactStore) -> None:
+    files = sorted(store.current("gguf_export").path.glob("*.gguf"))
+    click.echo("\nllama.cpp continues")
+    for prompt in recipe.evaluation.prompts:
+        click.echo(f"  {prompt} → {generate(files[0], prompt, tokens=SHOWN_TOKENS).strip()}")
     click.echo("\nGGUF")
-    for path in sorted(export.path.glob("*.gguf")):
-        click.echo(f"  {path}  {path.stat().st_size / 1e6:.1f} MB")
+    for path in files:
+        click.echo(f"  {os.path.relpath(path)}  {path.stat().st_size / 1e6:.1f} MB")
     click.echo("\nsee the graph: make ui   (http://127.0.0.1:3000)")
 
 

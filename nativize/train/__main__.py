@@ -11,6 +11,7 @@ from nativize.errors import NativizeError
 from nativize.train.job import read_job
 from nativize.train.launch import PARENT
 from nativize.train.metrics import OnLog
+from nativize.train.noise import silence_libraries
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -40,6 +41,7 @@ def main(on_log: OnLog | None = None) -> int:
         os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("nativize").setLevel(logging.INFO)
+    silence_libraries()
     try:
         read_job(Path(sys.argv[1]))  # a wrong job is refused before torch takes its seconds
         from nativize.train.run import run_job

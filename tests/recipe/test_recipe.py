@@ -28,7 +28,7 @@ def test_every_recipe_of_the_project_is_valid(path: Path) -> None:
         ("[vocabulary]\nsize", "[vocabulary]\nsise", "vocabulary.sise: unknown key. Did you mean"),
         ("hidden_size = ", "hiden_size = ", "base.scratch.hiden_size: unknown key. Did you mean"),
         ('trainable = "lora"', 'trainable = "lorra"', "stage.1.trainable: Input should be 'e"),
-        ("steps = 60", 'steps = "many"', "stage.0.steps: Input should be a valid integer"),
+        ("steps = 40", 'steps = "many"', "stage.0.steps: Input should be a valid integer"),
         ('code = "ja"', "", "language.code: missing"),
         ("[language]", "[language", "not valid TOML"),
         ("[base.scratch]", '[base]\nhub = "a/b"\n[base.scratch]', "exactly one of hub, path"),
