@@ -88,10 +88,10 @@ def test_a_new_file_makes_only_its_own_shards(crawl_directory, tmp_path):
         outside = crawl_identity(crawl, crawl_directory)
         return store.materialise(READ_CRAWL, {}, Inputs(outside=outside), build)
 
-    assert materialise().metrics["files_read"] == 1
+    assert materialise().metrics["shards_built"] == 1
     (crawl_directory / "new.jsonl").write_bytes(jsonl("八。"))
     grown = materialise()
-    assert (grown.metrics["files"], grown.metrics["files_read"]) == (2, 1)
+    assert (grown.metrics["files"], grown.metrics["shards_built"]) == (2, 1)
 
 
 def test_many_small_text_files_share_shards(tmp_path):

@@ -8,11 +8,7 @@ import pytest
 
 from nativize.vocabulary import read_sizes
 from tests.vocabulary.composed import (
-    ENGLISH,
-    JAPANESE,
-    write_base,
-    write_corpus,
-    write_vocabulary,
+    write_workshop,
 )
 
 
@@ -20,10 +16,7 @@ from tests.vocabulary.composed import (
 def atelier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with new, old, merged and model."""
     root = tmp_path_factory.mktemp("export")
-    write_corpus(root / "new", JAPANESE)
-    write_corpus(root / "old", ENGLISH)
-    write_base(root / "base")
-    write_vocabulary(root, root / "base", root / "new", root / "old")
+    write_workshop(root)
     write_model(root / "merged", root / "model")
     return root
 

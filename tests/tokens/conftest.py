@@ -9,11 +9,7 @@ from nativize.engine import LocalEngine
 from nativize.recipe import Mixture
 from nativize.tokens import TokenShards, tokenise
 from tests.vocabulary.composed import (
-    ENGLISH,
-    JAPANESE,
-    write_base,
-    write_corpus,
-    write_vocabulary,
+    write_workshop,
 )
 
 
@@ -21,10 +17,7 @@ from tests.vocabulary.composed import (
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with new, old, base, tokenizer, merged and tokens."""
     root = tmp_path_factory.mktemp("tokens")
-    write_corpus(root / "new", JAPANESE)
-    write_corpus(root / "old", ENGLISH)
-    write_base(root / "base")
-    write_vocabulary(root, root / "base", root / "new", root / "old")
+    write_workshop(root)
     make_tokens(root, root / "tokens")
     return root
 

@@ -61,3 +61,11 @@ def write_vocabulary(directory: Path, base: Path, new: Path, old: Path) -> Path:
     with standalone(directory / "merged") as place:
         merge_vocabulary(base, directory / "tokenizer", new, old, place, vocabulary=recipe)
     return directory / "merged"
+
+
+def write_workshop(root: Path) -> None:
+    """Both corpora, a base, its tokenizer and the merged vocabulary below ``root``."""
+    write_corpus(root / "new", JAPANESE)
+    write_corpus(root / "old", ENGLISH)
+    write_base(root / "base")
+    write_vocabulary(root, root / "base", root / "new", root / "old")

@@ -5,11 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.vocabulary.composed import (
-    ENGLISH,
-    JAPANESE,
-    write_base,
-    write_corpus,
-    write_vocabulary,
+    write_workshop,
 )
 
 
@@ -17,8 +13,5 @@ from tests.vocabulary.composed import (
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with new, old, base, tokenizer and merged."""
     root = tmp_path_factory.mktemp("vocabulary")
-    write_corpus(root / "new", JAPANESE)
-    write_corpus(root / "old", ENGLISH)
-    write_base(root / "base")
-    write_vocabulary(root, root / "base", root / "new", root / "old")
+    write_workshop(root)
     return root
