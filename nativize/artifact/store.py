@@ -12,6 +12,7 @@ Values are shared by all recipes; only the pointers are a recipe's own. Nothing 
 ever changed after its rename.
 """
 
+import errno
 import importlib.metadata
 import json
 import logging
@@ -182,7 +183,8 @@ class ArtifactStore:
         if force:
             shutil.rmtree(work, ignore_errors=True)
         place = _workplace(work, self._shard_cache(stage, recipe_slice, work, force=force))
-        report = build(place)
+        with _named_if_disk_is_full(stage, self.root):
+            report = build(place)
         if report.accounts:
             report.accounts.verify(stage.name)
         files = describe_files(place.out)
@@ -285,6 +287,20 @@ def _workplace(work: Path, shards: ShardCache) -> Workplace:
     scratch = work / "scratch"
     scratch.mkdir(exist_ok=True)
     return Workplace(out, scratch, shards)
+
+
+@contextmanager
+def _named_if_disk_is_full(stage: Stage, root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ArtifactError(
+            f"{stage.name}: no space left on the disk of {root}; nothing was published."
+            " Free some (`nativize gc` says what the store no longer needs) and materialise again:"
+            " finished shards and checkpoints are kept."
+        ) from error
 
 
 def _say(artifact: Artifact) -> None:

@@ -1,5 +1,6 @@
 """The store finds what exists, builds what does not, and shows nothing that is half done."""
 
+import errno
 import json
 import os
 import signal
@@ -118,6 +119,15 @@ def test_a_failing_build_publishes_nothing(store: ArtifactStore) -> None:
     assert not (store.root / "values").exists()
     with pytest.raises(ArtifactError, match="materialise filtered_shards first"):
         store.current(STAGE.name)
+
+
+def test_a_full_disk_is_named_with_what_to_do(store: ArtifactStore) -> None:
+    def fill(place: Workplace) -> Report:
+        raise OSError(errno.ENOSPC, "No space left on device", str(place.out))
+
+    with pytest.raises(ArtifactError, match="no space left on the disk.*nativize gc"):
+        make(store, fill)
+    assert not (store.root / "values").exists()
 
 
 def test_unbalanced_books_publish_nothing(store: ArtifactStore) -> None:

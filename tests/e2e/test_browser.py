@@ -126,20 +126,19 @@ def test_clicking_materialize_all_does_the_stale_work_and_no_more(person: Person
 
 
 def test_the_schedule_and_the_sensor_tick_by_themselves(person: Person) -> None:
-    def switch_on(name: str) -> None:
-        person.open("/automation")
-        row = person.page.get_by_role("row", name=re.compile(name))
-        row.get_by_role("switch").or_(row.get_by_role("checkbox")).first.click(force=True)
+    def switch(kind: str, name: str) -> None:
+        person.open(f"/locations/nativize/{kind}/{name}")
+        person.page.locator("label:has(input[type=checkbox])").first.click()
 
-    refresh = person.new_run(lambda: switch_on("nightly_corpus_refresh"))
+    refresh = person.new_run(lambda: switch("schedules", "nightly_corpus_refresh"))
     assert person.built(refresh) == set()
-    switch_on("nightly_corpus_refresh")
-    switch_on("retrain_when_data_changes")
+    switch("schedules", "nightly_corpus_refresh")
+    switch("sensors", "retrain_when_data_changes")
     retrain = person.new_run(
         lambda: add_crawl_file(person.traveller.sample, number=921, documents=20)
     )
     assert {"raw_crawl", "lora_checkpoints"} <= person.built(retrain)
-    switch_on("retrain_when_data_changes")
+    switch("sensors", "retrain_when_data_changes")
 
 
 def test_terminating_a_run_leaves_no_trainer_behind(person: Person) -> None:
@@ -148,10 +147,10 @@ def test_terminating_a_run_leaves_no_trainer_behind(person: Person) -> None:
     person.open("/locations")
     person.open("/asset-groups")
     run = person.new_run(lambda: person.click("Materialize all"))
-    running = wait_for(trainers)
+    wait_for(lambda: trainers(person.traveller))
     person.open(f"/runs/{run}")
     person.click("Terminate")
     person.page.get_by_role("dialog").get_by_role("button", name=re.compile("Terminate")).click()
-    assert gone(running)
+    assert gone(person.traveller)
     status = person.traveller.instance.get_run_by_id
     wait_for(lambda: status(run).status == DagsterRunStatus.CANCELED)

@@ -40,24 +40,25 @@ class Walker:
             time.sleep(0.2)
 
 
-def trainers() -> set[int]:
-    """Processes of this store's trainer."""
+def trainers(traveller: Traveller) -> set[int]:
+    """Processes of this traveller's LoRA training."""
+    job = f"{traveller.store.root}/work/lora_checkpoints".encode()
     found = set()
     for directory in Path("/proc").glob("[0-9]*"):
         try:
             command = (directory / "cmdline").read_bytes()
         except OSError:
             continue
-        if b"resources.training_process" in command and b"lora_checkpoints" in command:
+        if b"resources.training_process" in command and job in command:
             found.add(int(directory.name))
     return found
 
 
-def gone(pids: set[int], seconds: float = 30) -> bool:
+def gone(traveller: Traveller, seconds: float = 30) -> bool:
     deadline = time.monotonic() + seconds
-    while pids & trainers() and time.monotonic() < deadline:
+    while trainers(traveller) and time.monotonic() < deadline:
         time.sleep(0.2)
-    return not pids & trainers()
+    return not trainers(traveller)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -70,11 +71,10 @@ def test_whatever_ends_the_walk_ends_the_trainer_and_the_next_walk_resumes(
     )
     walker = Walker(traveller)
     walker.wait_for_checkpoint()
-    running = trainers()
-    assert running
+    assert trainers(traveller)
     walker.process.send_signal(number)
     walker.process.wait(60)
-    assert gone(running)
+    assert gone(traveller)
     again = Walker(traveller)
     assert again.process.wait(300) == 0, again.log.read_text()
     assert "resuming at step" in again.log.read_text()
