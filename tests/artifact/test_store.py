@@ -125,7 +125,7 @@ def test_a_full_disk_is_named_with_what_to_do(store: ArtifactStore) -> None:
     def fill(place: Workplace) -> Report:
         raise OSError(errno.ENOSPC, "No space left on device", str(place.out))
 
-    with pytest.raises(ArtifactError, match="no space left on the disk.*nativize gc"):
+    with pytest.raises(ArtifactError, match=r"no space left on the disk.*nativize gc"):
         make(store, fill)
     assert not (store.root / "values").exists()
 
