@@ -6,7 +6,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export NATIVIZE_HOME ?= $(CURDIR)/.nativize
-export HF_HUB_OFFLINE ?=
 export DO_NOT_TRACK := 1
 
 help: ## this list

@@ -21,8 +21,9 @@ from dagster import (
 from pydantic import Field
 
 from assets.display import metadata_of
-from nativize.artifact import Artifact, Stage
+from nativize.artifact import Accounts, Artifact, Stage
 from nativize.artifact.fingerprint import fingerprint
+from nativize.crawl import count_documents
 from nativize.recipe import Recipe, recipe_slice
 from resources.walk import Body, Walk
 
@@ -83,21 +84,21 @@ def from_stage(
         return MaterializeResult(
             metadata=metadata_of(artifact),
             data_version=DataVersion(artifact.content),
-            check_results=[_books(artifact, inputs)] if accounted else [],
+            check_results=[books(artifact, inputs)] if accounted else [],
         )
 
     return made
 
 
-def _books(artifact: Artifact, inputs: Sequence[Artifact]) -> AssetCheckResult:
-    """Whether what one stage kept is what the next says entered."""
-    accounts = artifact.report.accounts
-    before = [value.report.accounts for value in inputs if value.report.accounts]
-    sent = before[0].kept.documents if before else None
-    entered = accounts.entered.documents if accounts else None
-    passed = accounts is not None and (sent is None or sent == entered)
+def books(artifact: Artifact, inputs: Sequence[Artifact]) -> AssetCheckResult:
+    """Whether what came in is what the stage before kept, and what was kept lies on disk."""
+    accounts = artifact.report.accounts or Accounts()
+    entered, kept = accounts.entered.documents, accounts.kept.documents
+    before = next((v.report.accounts for v in inputs if v.report.accounts), None)
+    sent = before.kept.documents if before else entered
+    on_disk = count_documents(artifact.path)
     return AssetCheckResult(
         check_name=BOOKS_BALANCE,
-        passed=passed,
-        metadata={"kept before": str(sent), "entered": str(entered)},
+        passed=sent == entered and kept == on_disk,
+        metadata={"kept before": sent, "entered": entered, "kept": kept, "on disk": on_disk},
     )

@@ -15,7 +15,7 @@ from dagster_project.definitions import build_definitions
 from dagster_project.instance import ensure_instance, living_walk
 from nativize.errors import NativizeError
 from nativize.sample import write_sample
-from resources.home import PROJECT, current_recipe, nativize_home, recipe_path
+from resources.home import PROJECT, current_recipe, recipe_path
 
 README_BEGIN, README_END = "<!-- demo: written by `make readme` -->", "<!-- /demo -->"
 
@@ -29,7 +29,8 @@ def main() -> None:
 @main.command()
 def demo() -> None:
     """Compose the sample crawl, walk the demo recipe, say what came out."""
-    sample = nativize_home() / "sample"
+    os.environ["NATIVIZE_RECIPE"] = str(PROJECT / "recipes" / "demo.toml")
+    sample = PROJECT / ".nativize" / "sample"  # where the demo's recipe looks for it
     if not (sample / "truth.jsonl").exists():
         click.echo(f"composing a sample crawl in {sample}")
         write_sample(sample)

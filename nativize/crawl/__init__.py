@@ -1,6 +1,6 @@
 """The crawl: sources, readers, extraction, and the stage that turns files into documents."""
 
-from nativize.crawl.document import SCHEMA, Document, DocumentFile
+from nativize.crawl.document import SCHEMA, Document, DocumentFile, count_documents
 from nativize.crawl.sources import crawl_identity, listing_digest
 from nativize.crawl.stage import READ_CRAWL, read_crawl
 
@@ -9,6 +9,7 @@ __all__ = [
     "SCHEMA",
     "Document",
     "DocumentFile",
+    "count_documents",
     "crawl_identity",
     "listing_digest",
     "read_crawl",

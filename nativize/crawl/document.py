@@ -118,6 +118,12 @@ def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     )
 
 
+def count_documents(directory: Path) -> int:
+    """Documents in all shards below a directory, read from the files' own footers."""
+    footers = (pq.read_metadata(path) for path in sorted(directory.rglob("*.parquet")))
+    return sum(footer.num_rows for footer in footers if "text" in footer.schema.names)
+
+
 def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     """The rows as an Arrow table of the schema."""
     columns = {field.name: [row[field.name] for row in rows] for field in schema}

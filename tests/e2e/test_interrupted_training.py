@@ -42,7 +42,7 @@ class Walker:
 
 def trainers(traveller: Traveller) -> set[int]:
     """Processes of this traveller's LoRA training."""
-    job = f"{traveller.store.root}/work/lora_checkpoints".encode()
+    job = str(traveller.store.root / "work" / "lora_checkpoints").encode()
     found = set()
     for directory in Path("/proc").glob("[0-9]*"):
         try:

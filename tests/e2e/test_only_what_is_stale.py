@@ -2,10 +2,14 @@
 
 import dataclasses
 import os
+import shutil
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 import assets.corpus
+from assets.from_stage import books
 from nativize.sample import add_crawl_file
 from tests.traveller import Traveller, built
 
@@ -122,3 +126,19 @@ def test_the_nightly_job_walks_the_corpus_alone(traveller: Traveller) -> None:
     outcome = traveller.walk("corpus_refresh")
     assert set(outcome) == CORPUS | {"quality_model", "replay_corpus"}
     assert built(outcome) == CORPUS
+
+
+def test_the_books_of_every_stage_that_documents_pass_are_checked(traveller: Traveller) -> None:
+    evaluations = traveller.run().get_asset_check_evaluations()
+    assert {e.asset_key.to_user_string() for e in evaluations} == CORPUS | {"replay_corpus"}
+    assert all(evaluation.passed for evaluation in evaluations)
+
+
+def test_a_document_lost_on_disk_fails_the_check(traveller: Traveller, tmp_path: Path) -> None:
+    value = traveller.store.current("filtered_shards")
+    copy = dataclasses.replace(value, path=tmp_path / "copy")
+    shutil.copytree(value.path, copy.path)
+    assert books(copy, [traveller.store.current("raw_crawl")]).passed
+    shard = next(path for path in copy.path.glob("*.parquet"))
+    pq.write_table(pq.read_table(shard).slice(1), shard)
+    assert not books(copy, [traveller.store.current("raw_crawl")]).passed
