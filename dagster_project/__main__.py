@@ -59,7 +59,8 @@ def summary(readme: bool) -> None:
     page = PROJECT / "README.md"
     head, _, rest = page.read_text(encoding="utf-8").partition(README_BEGIN)
     tail = rest.partition(README_END)[2]
-    block = f"{README_BEGIN}\n```\n{told.strip()}\n```\n{README_END}"
+    figures = told.partition("\nGGUF")[0].strip()  # file names change with every recipe
+    block = f"{README_BEGIN}\n```\n{figures}\n```\n{README_END}"
     page.write_text(head + block + tail, encoding="utf-8")
 
 

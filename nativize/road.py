@@ -5,9 +5,9 @@ This is the only list of stages. The asset graph, the command line and the tests
 
 from dataclasses import replace
 
-from nativize.artifact import Stage, file_digests, sha256_of
+from nativize.artifact import Stage, file_digests
 from nativize.chat import INSTRUCT, SFT, SFT_MODEL
-from nativize.chat.instruction import instruction_files
+from nativize.chat.instruction import instruction_digests
 from nativize.clean import FILTER
 from nativize.crawl import READ_CRAWL, crawl_identity
 from nativize.dedup import DEDUPLICATE
@@ -71,7 +71,5 @@ def outside(recipe: Recipe, stage: str) -> dict[str, str]:
         case "base_model" if recipe.base.path:
             return file_digests(directory / recipe.base.path)
         case "instruction_data" if recipe.chat:
-            return {
-                path.name: sha256_of(path) for path in instruction_files(recipe.chat, directory)
-            }
+            return instruction_digests(recipe.chat, directory)
     return {}

@@ -5,6 +5,7 @@ Read: Alpaca (instruction, input, output), messages (role, content), ShareGPT co
 quarantined with its place, never dropped in silence.
 """
 
+import glob
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -82,7 +83,9 @@ def instruction_files(chat: Chat, directory: Path) -> list[Path]:
     Raises:
         CrawlError: none.
     """
-    paths = sorted(path for path in directory.glob(chat.path) if path.is_file())
+    # glob.glob also takes absolute patterns, which Path.glob refuses
+    found = glob.glob(str(directory / chat.path), recursive=True)
+    paths = sorted(path for path in map(Path, found) if path.is_file())
     if not paths:
         raise CrawlError(
             f"{directory / chat.path}: no instruction file matches; correct chat.path (it is"

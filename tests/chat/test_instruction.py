@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from nativize.artifact import Report, standalone
-from nativize.chat.instruction import make_instruction_data, read_messages
+from nativize.chat.instruction import (
+    instruction_files,
+    make_instruction_data,
+    read_messages,
+)
 from nativize.errors import CrawlError
 from nativize.recipe import Chat
 
@@ -116,3 +120,10 @@ def test_real_dialogues_are_read(shared_data: Path, tmp_path: Path) -> None:
     assert report.accounts
     print(report.metrics, report.accounts.to_json()["quarantined"])
     assert report.accounts.kept.documents > 450
+
+
+@pytest.mark.parametrize("pattern", ["*.json", "{here}/*.json"], ids=["relative", "absolute"])
+def test_the_glob_may_be_relative_to_the_recipe_or_absolute(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / "a.json").write_text("[]", encoding="utf-8")
+    chat = Chat(path=pattern.format(here=tmp_path))
+    assert instruction_files(chat, tmp_path) == [tmp_path / "a.json"]
