@@ -11,6 +11,7 @@ from nativize.cli.output import as_json, show
 from nativize.errors import ArtifactError
 from nativize.forecast import forecast
 from nativize.recipe import Recipe, load_recipe
+from nativize.road import road
 
 home = click.option(
     "--home",
@@ -49,11 +50,10 @@ def plan(recipe: Path, home: Path, as_json: bool) -> None:
 def why(asset: str, recipe: Path, home: Path, as_json: bool) -> None:
     """Say why ASSET was last built, and whether and why it would be built now."""
     loaded = load_recipe(recipe)
+    if asset not in road(loaded):
+        raise ArtifactError(f"{asset}: no such asset. This recipe has: {', '.join(road(loaded))}")
     store = ArtifactStore(home / "store", loaded.name)
-    futures = {future.stage: future for future in forecast(loaded, store)}
-    if asset not in futures:
-        raise ArtifactError(f"{asset}: no such asset. This recipe has: {', '.join(futures)}")
-    now = futures[asset]
+    now = {future.stage: future for future in forecast(loaded, store)}[asset]
     try:
         built: list[str] = store.current(asset).record.why
     except ArtifactError:
