@@ -71,8 +71,8 @@ def _kind(path: Path, magic: bytes) -> "type[PlainMember | GzipMember | ZstdMemb
     return PlainMember
 
 
-class PlainMember:
-    """An uncompressed file."""
+class _Member:
+    """A stretch of a file from ``offset`` on; ``end`` and ``damage`` are known once it is read."""
 
     def __init__(self, stream: BinaryIO, offset: int) -> None:
         self.offset = offset
@@ -80,6 +80,10 @@ class PlainMember:
         self.damage: Damage | None = None
         self._stream = stream
         stream.seek(offset)
+
+
+class PlainMember(_Member):
+    """An uncompressed file."""
 
     def read(self) -> bytes:
         data = self._stream.read(PLAIN_READ_BYTES)
@@ -87,17 +91,13 @@ class PlainMember:
         return data
 
 
-class GzipMember:
+class GzipMember(_Member):
     """One gzip member; its checksum is checked when it ends."""
 
     def __init__(self, stream: BinaryIO, offset: int) -> None:
-        self.offset = offset
-        self.end = offset
-        self.damage: Damage | None = None
-        self._stream = stream
+        super().__init__(stream, offset)
         self._decoder = zlib.decompressobj(31)
         self._pending = b""
-        stream.seek(offset)
 
     def read(self) -> bytes:
         while not self._decoder.eof and not self.damage:
@@ -123,16 +123,12 @@ class GzipMember:
         self.end = self.damage.offset + self.damage.length
 
 
-class ZstdMember:
+class ZstdMember(_Member):
     """One zstd frame; a frame that needs a dictionary counts as damaged."""
 
     def __init__(self, stream: BinaryIO, offset: int) -> None:
-        self.offset = offset
-        self.end = offset
-        self.damage: Damage | None = None
-        self._stream = stream
+        super().__init__(stream, offset)
         self._decoder = zstandard.ZstdDecompressor().decompressobj()
-        stream.seek(offset)
 
     def read(self) -> bytes:
         while not self._decoder.eof and not self.damage:
