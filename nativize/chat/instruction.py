@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ def _write(out: Path, splits: Mapping[str, list[str]], quarantine: list[str], ch
         files["quarantine.jsonl"] = quarantine
     for name, lines in files.items():
         content = "".join(line + "\n" for line in lines).encode("utf-8", "surrogatepass")
-        write_atomically(out / name, lambda path, content=content: path.write_bytes(content))  # type: ignore[misc]
+        write_atomically(out / name, partial(Path.write_bytes, data=content))
     write_json(
         out / "template.json", {"name": chat.template, "chat_template": TEMPLATES[chat.template]}
     )
