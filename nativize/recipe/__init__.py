@@ -1,22 +1,19 @@
 """The typed recipe: one TOML file, one model."""
 
+from nativize.recipe.clean import Clean
+from nativize.recipe.crawl import Crawl, CrawlSource
 from nativize.recipe.identity import identity, recipe_slice
 from nativize.recipe.load import load_recipe
 from nativize.recipe.model import (
     Base,
     Chat,
-    Clean,
-    Crawl,
-    CrawlSource,
     Dedup,
     Engine,
     Evaluation,
     Export,
     Extend,
-    Language,
     Lora,
     Mixture,
-    Quality,
     Recipe,
     Replay,
     Schedule,
@@ -25,6 +22,8 @@ from nativize.recipe.model import (
     TrainStage,
     Vocabulary,
 )
+from nativize.recipe.quality import Quality
+from nativize.recipe.section import Language
 
 __all__ = [
     "Base",

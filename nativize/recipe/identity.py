@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from nativize.recipe.model import EXECUTION, Recipe, Section
+from nativize.recipe.model import Recipe
+from nativize.recipe.section import EXECUTION, Section
 
 
 def identity(value: Any) -> Any:

@@ -6,103 +6,14 @@ the names. The file format is TOML; `nativize.recipe.load` reads and explains it
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-EXECUTION = "nativize:execution"
-"""Mark on a field that says where, how fast or how parallel, and so is no identity."""
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[int, Field(ge=1)]
-Refit = Annotated[
-    Literal["on_recipe_change", "always"],
-    Field(
-        description="When what is fitted to data is fitted again; a policy, not an identity.",
-        json_schema_extra={EXECUTION: True},
-    ),
-]
-
-
-class Language(Section):
-    """The new language."""
-
-    code: str = Field(description="ISO 639-1 code as the language identifier says it: ja, zh, bo.")
-    shingle: Literal["characters", "words", "syllables"] = Field(
-        "characters", description="Unit of the language where spaces do not part words."
-    )
-
-
-class CrawlSource(Section):
-    """One place that documents come from."""
-
-    name: str = Field(pattern=r"^[a-z0-9_\-]+$", description="Part of every document's id.")
-    path: str = Field(
-        description="Glob of files, relative to the recipe. Where data lies is no identity.",
-        json_schema_extra={EXECUTION: True},
-    )
-    format: Literal["auto", "warc", "wet", "jsonl", "text", "parquet"] = "auto"
-    licence: str = Field("unknown", description="Recorded with every document that names none.")
-    encoding: str = Field("auto", description="Character encoding; auto: declared, then detected.")
-    text_field: str = Field("text", description="Field of the text in JSONL and Parquet.")
-
-
-class Crawl(Section):
-    """What is read, and the bounds of reading."""
-
-    source: tuple[CrawlSource, ...] = Field(min_length=1)
-    max_document_bytes: Positive = Field(
-        16_000_000, description="Longer records are quarantined before they are held in memory."
-    )
-    shard_text_bytes: Positive = Field(64_000_000, description="UTF-8 text in one shard, about.")
-
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> "Crawl":
-        names = [source.name for source in self.source]
-        if len(set(names)) < len(names):
-            raise ValueError(f"source names must differ, got {names}")
-        return self
-
-
-class Clean(Section):
-    """Normalisation and filters; 0 or false switches a filter off."""
-
-    normalisation: Literal["none", "NFC", "NFKC"] = "NFKC"
-    minimum_characters: int = Field(100, ge=0)
-    maximum_characters: int = Field(200_000, ge=0)
-    language_score: Share = Field(0.5, description="Least probability of the language (cc_net).")
-    script_share: Share = Field(0.0, description="Least share of letters in the language's script.")
-    duplicate_line_share: Share = Field(0.3, description="Most duplicate lines (Gopher).")
-    top_ngram_share: Share = Field(0.2, description="Most characters in one repeated n-gram.")
-    symbol_share: Share = Field(0.4, description="Most characters that are no letters (HojiChar).")
-    line_punctuation_share: Share = Field(
-        0.0, description="Least share of lines that end like sentences (FineWeb .12)."
-    )
-    boilerplate_lines: bool = Field(True, description="Drop navigation and footer lines.")
-    personal_data: bool = Field(True, description="Replace mail, phone, IP, card by placeholders.")
-
-
-class Quality(Section):
-    """The n-gram model (KenLM) and the buckets."""
-
-    order: int = Field(5, ge=2, le=6)
-    prune: tuple[int, ...] = (0, 0, 1)
-    unit: Literal["characters", "words"] = "characters"
-    reference_sources: tuple[str, ...] = Field(
-        (), description="Crawl sources it is fitted to; empty: a sample of all of them."
-    )
-    maximum_reference_characters: Positive = 50_000_000
-    head_percentile: Share = Field(0.3, description="cc_net: head below 30 %, tail above 60 %.")
-    middle_percentile: Share = 0.6
-    keep_buckets: tuple[Literal["head", "middle", "tail"], ...] = ("head", "middle")
-    refit: Refit = "on_recipe_change"
+from nativize.recipe.clean import Clean
+from nativize.recipe.crawl import Crawl, CrawlSource
+from nativize.recipe.quality import Quality
+from nativize.recipe.section import EXECUTION, Language, Positive, Refit, Section, Share
 
 
 class Dedup(Section):

@@ -1,0 +1,34 @@
+"""What all sections of a recipe share: frozen, no unknown keys, and the mark of execution."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+EXECUTION = "nativize:execution"
+"""Mark on a field that says where, how fast or how parallel, and so is no identity."""
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Refit = Annotated[
+    Literal["on_recipe_change", "always"],
+    Field(
+        description="When what is fitted to data is fitted again; a policy, not an identity.",
+        json_schema_extra={EXECUTION: True},
+    ),
+]
+
+
+class Language(Section):
+    """The new language."""
+
+    code: str = Field(description="ISO 639-1 code as the language identifier says it: ja, zh, bo.")
+    shingle: Literal["characters", "words", "syllables"] = Field(
+        "characters", description="Unit of the language where spaces do not part words."
+    )
