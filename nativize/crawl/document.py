@@ -30,9 +30,14 @@ SCHEMA = pa.schema(
         pa.field("file", pa.string(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),
         pa.field("length", pa.int64(), nullable=False),
+        pa.field("sha256", pa.string(), nullable=False),
     ]
 )
-"""Columns of a document; `fetched_at` is ISO 8601 or empty, `language` what the crawl said."""
+"""Columns of a document.
+
+`fetched_at` is ISO 8601 or empty, `language` what the crawl said, `sha256` that of the text's UTF-8
+as it was read: what a request for removal finds a document by, however often it was cleaned since.
+"""
 
 ZSTD_LEVEL = 3
 ROW_GROUP_TEXT_BYTES = 8_000_000
@@ -54,11 +59,17 @@ class Document:
     file: str
     offset: int
     length: int
+    sha256: str
 
 
 def document_id(source: str, file: str, locator: str) -> str:
     """32 hex digits that stay the same as long as the document stays in its place."""
     return hashlib.sha256(f"{source}\0{file}\0{locator}".encode()).hexdigest()[:32]
+
+
+def text_sha256(text: str) -> str:
+    """SHA-256 of a text's UTF-8 as 64 hex digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class DocumentFile:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from nativize.artifact import Count
-from nativize.crawl.document import Document, document_id
+from nativize.crawl.document import Document, document_id, text_sha256
 from nativize.recipe import CrawlSource
 
 Within = Literal["file", "uncompressed", "rows"]
@@ -81,6 +81,7 @@ class CrawlFile:
             file=self.name,
             offset=offset,
             length=length,
+            sha256=text_sha256(text),
         )
 
 

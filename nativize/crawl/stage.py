@@ -35,7 +35,7 @@ from nativize.recipe import Crawl, identity
 
 READ_CRAWL = Stage(
     "raw_crawl",
-    version=1,
+    version=2,
     group="corpus",
     reads=("crawl",),
     shard_reads=(),  # a task's identity names the options of its own source

@@ -1,5 +1,6 @@
 """The stage: sources, shards, books, and the same bytes however it is run."""
 
+import hashlib
 import json
 import tarfile
 import zlib
@@ -43,6 +44,12 @@ def test_the_books_balance_and_name_every_refusal(crawl_directory, tmp_path):
         "record_request": 1,
     }
     assert report.accounts.quarantined.documents == 3
+
+
+def test_a_document_carries_the_digest_of_its_text(crawl_directory, tmp_path):
+    run(crawl_directory, tmp_path / "out")
+    for row in rows(tmp_path / "out"):
+        assert row["sha256"] == hashlib.sha256(row["text"].encode()).hexdigest()
 
 
 def test_quarantine_names_file_place_and_reason(crawl_directory, tmp_path):

@@ -40,7 +40,7 @@ def document(identifier: str, text: str, **changes: Any) -> dict[str, Any]:
     return {
         "id": identifier, "text": text, "url": "", "source": "web", "licence": "CC0-1.0",
         "fetched_at": "", "language": "ja", "file": "", "offset": 0, "length": 1,
-        "perplexity": 3.0, "bucket": "head", **changes,
+        "sha256": "", "perplexity": 3.0, "bucket": "head", **changes,
     }  # fmt: skip
 
 

@@ -85,7 +85,7 @@ def write_shard(path: Path, documents: Sequence[tuple[str, str, str]]) -> None:
         {
             "id": identifier, "text": text, "url": "", "source": source, "licence": "CC0-1.0",
             "fetched_at": "", "language": "ja", "file": path.name, "offset": 0, "length": 1,
-            "language_score": 1.0,
+            "sha256": "", "language_score": 1.0,
         }
         for identifier, source, text in documents
     ]  # fmt: skip
