@@ -47,7 +47,7 @@ class CrawlFile:
         source: the recipe's entry that matched it.
         path: where it lies now; no identity.
         name: its name relative to the fixed part of the source's glob; part of every id.
-        format: warc, wet, jsonl, text or parquet.
+        format: the name of its format (`nativize/crawl/formats.py`).
     """
 
     source: CrawlSource

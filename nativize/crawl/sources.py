@@ -11,23 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nativize.artifact import sha256_of
+from nativize.crawl.formats import format_of
 from nativize.crawl.reader import CrawlFile
 from nativize.errors import CrawlError
 from nativize.recipe import Crawl, CrawlSource
 
-FORMATS = {
-    ".warc": "warc",
-    ".wet": "wet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".txt": "text",
-    ".text": "text",
-    ".md": "text",
-    ".markdown": "text",
-    ".rst": "text",
-    ".parquet": "parquet",
-}
-COMPRESSIONS = {".gz", ".zst", ".zstd"}
 SAFE_NAME = re.compile(r"[A-Za-z0-9._\-]{1,120}")
 
 
@@ -79,7 +67,7 @@ def _source_files(source: CrawlSource, directory: Path) -> Iterator[CrawlFile]:
             " relative to the recipe's directory, ** reaches into subdirectories."
         )
     for path in paths:
-        yield CrawlFile(source, path, _name(source, path, fixed), _format(source, path))
+        yield CrawlFile(source, path, _name(source, path, fixed), format_of(source, path))
 
 
 def _name(source: CrawlSource, path: Path, fixed: Path) -> str:
@@ -107,17 +95,3 @@ def _what_is_there(pattern: Path, fixed: Path) -> str:
     if not fixed.is_dir():
         return f"there is no directory {fixed}"
     return f"{fixed} holds {sum(1 for _ in fixed.iterdir())} entries, none fits"
-
-
-def _format(source: CrawlSource, path: Path) -> str:
-    if source.format != "auto":
-        return source.format
-    suffixes = [suffix for suffix in path.suffixes if suffix not in COMPRESSIONS]
-    found = FORMATS.get(suffixes[-1].lower()) if suffixes else None
-    if not found:
-        raise CrawlError(
-            f"crawl source '{source.name}': cannot tell the format of {path} from its name."
-            f" Set 'format' in the recipe (warc, wet, jsonl, text, parquet), narrow 'path', or"
-            f" use one of the suffixes {', '.join(FORMATS)} (with .gz or .zst)."
-        )
-    return found

@@ -1,13 +1,13 @@
 """The stage `raw_crawl`: every crawl file read once, into shards of its own.
 
-A shard depends on one crawl file (or a bundle of small text files), so a new file makes new shards
-and leaves the old ones alone.
+A shard depends on one crawl file (or a bundle of small files of one document each), so a new file
+makes new shards and leaves the old ones alone.
 """
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,10 @@ from nativize.artifact import (
     sha256_of,
     shard_counts,
 )
-from nativize.crawl.columns import read_parquet
 from nativize.crawl.document import Document, DocumentFile
-from nativize.crawl.lines import read_jsonl
-from nativize.crawl.plain import read_text
-from nativize.crawl.reader import CrawlFile, Dropped, Quarantined, Reader, size_of
+from nativize.crawl.formats import BY_NAME
+from nativize.crawl.reader import CrawlFile, Dropped, Quarantined, size_of
 from nativize.crawl.sources import crawl_files, shard_stem
-from nativize.crawl.warc import read_warc
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.errors import CrawlError
 from nativize.recipe import Crawl, identity
@@ -43,16 +40,8 @@ READ_CRAWL = Stage(
 )
 
 BUNDLE_FILES = 64
-"""Small text files in one bundle, on average."""
+"""Small files in one bundle, on average."""
 BUNDLED_FILE_BYTES = 1_000_000
-
-READERS: Mapping[str, Reader] = {
-    "warc": read_warc,
-    "wet": read_warc,
-    "jsonl": read_jsonl,
-    "text": read_text,
-    "parquet": read_parquet,
-}
 
 
 def read_crawl(
@@ -86,7 +75,7 @@ def read_crawl(
 
 
 def bundles(files: Sequence[CrawlFile]) -> list[tuple[CrawlFile, ...]]:
-    """The files of each shard task: one, or neighbours among many small text files.
+    """The files of each shard task: one, or neighbours among many small files.
 
     A shard has a fixed cost (30 ms); 3,000 stories in 3,000 files took minutes in all stages. A
     bundle ends where a file's name says so, so that a new file changes one bundle only.
@@ -109,7 +98,7 @@ def _kind(file: CrawlFile) -> tuple[str, str]:
 
 
 def _ends_bundle(file: CrawlFile) -> bool:
-    if file.format != "text" or file.path.stat().st_size > BUNDLED_FILE_BYTES:
+    if not BY_NAME[file.format].bundled or file.path.stat().st_size > BUNDLED_FILE_BYTES:
         return True
     digest = hashlib.sha256(file.name.encode()).digest()
     return int.from_bytes(digest[:4], "big") % BUNDLE_FILES == 0
@@ -158,7 +147,7 @@ def _documents(
     file: CrawlFile, maximum_bytes: int, accounts: Accounts, refused: list[str]
 ) -> Iterator[Document]:
     """A file's documents; all items enter the books, what is refused goes to ``refused``."""
-    for item in READERS[file.format](file, maximum_bytes):
+    for item in BY_NAME[file.format].read(file, maximum_bytes):
         size = size_of(item)
         accounts.entered += size
         if isinstance(item, Document):

@@ -1,7 +1,5 @@
 """The section [crawl]: where documents come from, and the bounds of reading."""
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
 from nativize.recipe.section import EXECUTION, Positive, Section
@@ -15,7 +13,9 @@ class CrawlSource(Section):
         description="Glob of files, relative to the recipe. Where data lies is no identity.",
         json_schema_extra={EXECUTION: True},
     )
-    format: Literal["auto", "warc", "wet", "jsonl", "text", "parquet"] = "auto"
+    format: str = Field(
+        "auto", description="Name in nativize/crawl/formats.py; auto: what the suffix says."
+    )
     licence: str = Field("unknown", description="Recorded with every document that names none.")
     encoding: str = Field("auto", description="Character encoding; auto: declared, then detected.")
     text_field: str = Field("text", description="Field of the text in JSONL and Parquet.")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from nativize.crawl.formats import BY_NAME
 from nativize.crawl.sources import crawl_files
-from nativize.crawl.stage import READERS
 from nativize.recipe import Crawl, CrawlSource
 from tests.crawl.crawl_files import Read
 
@@ -21,6 +21,6 @@ def read(tmp_path: Path) -> Callable[..., Read]:
         path.write_bytes(data)
         source = CrawlSource(name="s", path=name, **options)
         (file,) = crawl_files(Crawl(source=(source,)), tmp_path)
-        return Read(list(READERS[file.format](file, maximum_bytes)))
+        return Read(list(BY_NAME[file.format].read(file, maximum_bytes)))
 
     return read

@@ -1,0 +1,36 @@
+"""Formats: what a file's name and the recipe say."""
+
+from pathlib import Path
+
+import pytest
+
+from nativize.crawl.formats import format_of
+from nativize.errors import CrawlError
+from nativize.recipe import CrawlSource
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.warc", "warc"),
+        ("a.warc.gz", "warc"),
+        ("a.warc.zst", "warc"),
+        ("a.warc.wet.gz", "wet"),
+        ("A.JSONL", "jsonl"),
+        ("a.v2.md", "text"),
+        ("a.txt.gz", "text"),
+    ],
+)
+def test_a_name_tells_the_format(name, kind):
+    assert format_of(CrawlSource(name="s", path="*"), Path(name)) == kind
+
+
+def test_the_recipe_overrules_the_name():
+    source = CrawlSource(name="s", path="*", format="jsonl")
+    assert format_of(source, Path("a.txt")) == "jsonl"
+
+
+def test_a_misspelt_format_is_an_error_with_the_nearest_one():
+    source = CrawlSource(name="s", path="*", format="jsnol")
+    with pytest.raises(CrawlError, match="Did you mean 'jsonl'"):
+        format_of(source, Path("a.txt"))
