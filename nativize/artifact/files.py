@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,41 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def publish_directory(temporary: Path, final: Path) -> None:
-    """Everything below ``temporary`` on disk, then renamed to ``final`` in one step."""
-    for path in sorted(temporary.rglob("*"), reverse=True):
+@dataclass(frozen=True)
+class Described:
+    """A file's size and digest, and what tells without reading that it is still that file."""
+
+    bytes: int
+    sha256: str
+    modified_ns: int
+    inode: tuple[int, int]
+
+    @classmethod
+    def of(cls, path: Path) -> "Described":
+        """What is read of a file now; on disk before it is looked at."""
         _sync(path)
+        status = path.stat()
+        inode = status.st_dev, status.st_ino
+        return cls(status.st_size, sha256_of(path), status.st_mtime_ns, inode)
+
+    def still_is(self, path: Path) -> bool:
+        """Whether ``path`` is this very file, of this size and not written to since."""
+        status = path.stat()
+        return (self.bytes, self.modified_ns, self.inode) == (
+            status.st_size,
+            status.st_mtime_ns,
+            (status.st_dev, status.st_ino),
+        )
+
+
+def publish_directory(temporary: Path, final: Path, on_disk: Collection[Path] = ()) -> None:
+    """Everything below ``temporary`` on disk, then renamed to ``final`` in one step.
+
+    Files that are ``on_disk`` already, as links to a published shard, are not synced again.
+    """
+    for path in sorted(temporary.rglob("*"), reverse=True):
+        if path not in on_disk:
+            _sync(path)
     _sync(temporary)
     final.parent.mkdir(parents=True, exist_ok=True)
     os.rename(temporary, final)
@@ -68,12 +100,18 @@ def list_files(directory: Path) -> list[Path]:
     return sorted(path for path in files if path != directory / RECORD)
 
 
-def describe_files(directory: Path) -> dict[str, dict[str, Any]]:
-    """Relative name → {"bytes", "sha256"} of every file below a directory."""
+def describe_files(
+    directory: Path, known: Mapping[Path, str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Relative name → {"bytes", "sha256"} of every file below a directory.
+
+    Files whose digest is ``known`` are not read.
+    """
+    digests = known or {}
     return {
         path.relative_to(directory).as_posix(): {
             "bytes": path.stat().st_size,
-            "sha256": sha256_of(path),
+            "sha256": digests.get(path) or sha256_of(path),
         }
         for path in list_files(directory)
     }

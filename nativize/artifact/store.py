@@ -57,7 +57,7 @@ class Workplace:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
         identity = {**self.shards.identity, "step": name}
-        shards = ShardCache(self.shards.directory, identity, self.shards.used)
+        shards = replace(self.shards, identity=identity)
         return Workplace(out, self.scratch / f"{name}-scratch", shards)
 
 
@@ -187,7 +187,8 @@ class ArtifactStore:
             report = build(place)
         if report.accounts:
             report.accounts.verify(stage.name)
-        files = describe_files(place.out)
+        linked = place.shards.known_digests()
+        files = describe_files(place.out, linked)
         record = Record(
             stage=stage.name,
             recipe=self.recipe,
@@ -205,7 +206,7 @@ class ArtifactStore:
         )
         write_json(place.out / "record.json", record.to_json())
         final = self._free_name(stage.name, record.fingerprint)
-        publish_directory(place.out, final)
+        publish_directory(place.out, final, on_disk=linked)
         shutil.rmtree(work)
         return Artifact(final, record, why=tuple(why))
 
