@@ -28,6 +28,7 @@ SUFFIXES: dict[str, Callable[[BinaryIO, int], Member]] = {
 MAGIC: dict[bytes, Callable[[BinaryIO, int], Member]] = {
     b"\x1f\x8b": GzipMember,
     b"\x28\xb5\x2f\xfd": ZstdMember,
+    b"\x5d\x2a\x4d\x18": ZstdMember,
     b"BZh": Bzip2Member,
     b"\xfd7zXZ\x00": XzMember,
 }

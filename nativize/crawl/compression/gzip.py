@@ -1,48 +1,39 @@
-"""gzip: one member at a time; its checksum is checked when it ends."""
+"""gzip: one member at a time."""
 
 import re
 import zlib
 from typing import BinaryIO
 
-from nativize.crawl.compression.member import Damage, Member, find
+from nativize.crawl.compression.held import HeldMember
 
 INPUT_BYTES = 1 << 13
-OUTPUT_BYTES = 1 << 12
-"""What zlib had decoded before an error in one call is lost, so calls are small."""
-LOOK_BACK_BYTES = 1 << 16
-"""A damaged deflate stream may run on into its neighbour before it fails; measured far below."""
-
-# magic, method deflate, known flags, three bytes of the six usual values, a known system
-MAGIC = re.compile(rb"\x1f\x8b\x08[\x00-\x1f].{4}[\x00\x02\x04][\x00-\x0d\xff]", re.DOTALL)
+OUTPUT_BYTES = 1 << 16
 
 
-class GzipMember(Member):
+class GzipMember(HeldMember):
     """One gzip member."""
+
+    # magic, method deflate, known flags, three bytes of the six usual values, a known system
+    magic = re.compile(rb"\x1f\x8b\x08[\x00-\x1f].{4}[\x00\x02\x04][\x00-\x0d\xff]", re.DOTALL)
+    late_bytes = 1 << 14  # at most 1,949 in 400 flips that broke the decoder
 
     def __init__(self, stream: BinaryIO, offset: int) -> None:
         super().__init__(stream, offset)
         self._decoder = zlib.decompressobj(31)
         self._pending = b""
 
-    def read(self) -> bytes:
-        while not self._decoder.eof and not self.damage:
-            self._pending = self._pending or self._stream.read(INPUT_BYTES)
-            if not self._pending:
-                self._fail("gzip member is cut at the end of the file")
-                break
-            try:
-                data = self._decoder.decompress(self._pending, OUTPUT_BYTES)
-            except zlib.error as error:
-                self._fail(f"gzip member is damaged ({error})")
-                break
-            self._pending = self._decoder.unconsumed_tail
-            if self._decoder.eof:
-                self.end = self._stream.tell() - len(self._decoder.unused_data)
-            if data:
-                return data
-        return b""
-
-    def _fail(self, reason: str) -> None:
-        start = max(self.offset + 1, self._stream.tell() - LOOK_BACK_BYTES)
-        self.end = find(self._stream, start, MAGIC)
-        self.damage = Damage(self.offset, self.end - self.offset, reason)
+    def _decode(self) -> bytes:
+        self._pending = self._pending or self._take(INPUT_BYTES)
+        if not self._pending:
+            self._cut("gzip member")
+            return b""
+        try:
+            data = self._decoder.decompress(self._pending, OUTPUT_BYTES)
+        except zlib.error as error:
+            checksum = "check" in str(error) and "header" not in str(error)
+            (self._disagree if checksum else self._break)("gzip member", error)
+            return b""
+        self._pending = self._decoder.unconsumed_tail
+        if self._decoder.eof:
+            self._end_whole(self._decoder.unused_data)
+        return data

@@ -11,11 +11,16 @@ SCAN_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Damage:
-    """Bytes of a file that could not be decoded, from where it begins to where reading goes on."""
+    """Bytes of a file that could not be decoded, from where it begins to where reading goes on.
+
+    Attributes:
+        lost_bytes: text that was decoded, and is not handed on since it may be altered.
+    """
 
     offset: int
     length: int
     reason: str
+    lost_bytes: int = 0
 
 
 class Member:
