@@ -3,7 +3,11 @@
 FastWARC parses what a record says, but it passes a cut record silently and stops at damage. So
 records are framed here first: header block, declared length, the blank lines after it, the next
 record's beginning. Where these do not fit, the record is broken and reading goes on at the next
-line that begins a record. A record never spans members (WARC 1.1, annex D).
+beginning of a record. A record never spans members (WARC 1.1, annex D).
+
+Two blank lines and then garbage may mean that garbage came between records, or that the declared
+length is too small and happens to end at a blank line. It is garbage if no second pair of blank
+lines stands before the next record; else the record is taken for broken.
 
 Source: ISO 28500:2017, https://iipc.github.io/warc-specifications/
 """
@@ -15,12 +19,15 @@ from dataclasses import dataclass
 from nativize.crawl.members import Member
 
 HEADER_BYTES = 1 << 16
-MARKER_BYTES = 16
+MARKER_BYTES = 64
+LOOK_AHEAD_BYTES = 1 << 16
 
 HEADER_END = re.compile(rb"\r?\n\r?\n")
 CONTENT_LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r?\n", re.I)
-BEGIN = re.compile(rb"(?<=\n)WARC/[01]\.\d+\r?\n")
-AFTER = re.compile(rb"(?:\r?\n){0,3}(?:WARC/[01]\.|\Z)")
+BEGIN = re.compile(rb"WARC/[01]\.\d{1,2}\r?\n[A-Za-z\-]{1,40}:")
+BLANK_LINES = re.compile(rb"\r?\n\r?\n")
+ENDS_BLANK = re.compile(rb"\n\r?\n\Z")
+AFTER = re.compile(rb"(?:\r?\n){0,3}(?:WARC/\d|\Z)")
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,8 @@ def _frame(window: Window, maximum_bytes: int) -> Record | Broken:
     head = window.held[:HEADER_BYTES]
     header = HEADER_END.search(head) if head.startswith(b"WARC/") else None
     declared = CONTENT_LENGTH.search(head, 0, header.end()) if header else None
-    if not header or not declared:
-        return _broken(window, MARKER_BYTES, "no WARC header with a Content-Length begins here")
+    if not header or not declared or BEGIN.search(head, 1, header.end()):
+        return _broken(window, 1, "no WARC header with a Content-Length begins here")
     length = int(declared.group(1))
     if length > maximum_bytes:
         reason = f"longer than max_document_bytes ({length} > {maximum_bytes})"
@@ -109,13 +116,24 @@ def _frame(window: Window, maximum_bytes: int) -> Record | Broken:
         reason = f"record is cut: Content-Length {length}, found {got}"
         return _broken(window, header.end(), reason)
     window.fill(end + MARKER_BYTES)
-    if not AFTER.match(window.held, end, min(len(window.held), end + MARKER_BYTES)):
+    if not AFTER.match(window.held, end) and not _garbage_follows(window, end):
         return _broken(window, header.end(), f"no record begins after Content-Length {length}")
     if window.member.damage and len(window.held) < end + MARKER_BYTES:
         return _broken(window, header.end(), window.member.damage.reason)
     record = Record(window.position, bytes(window.held[:end]))
     window.drop(end)
     return record
+
+
+def _garbage_follows(window: Window, end: int) -> bool:
+    """Whether a record ended as it should at ``end``, and what follows it is no part of it."""
+    window.fill(end + LOOK_AHEAD_BYTES)
+    blank = BLANK_LINES.match(window.held, end)
+    if not blank:
+        return False
+    following = BEGIN.search(window.held, end)
+    until = following.start() if following else len(window.held)
+    return not ENDS_BLANK.search(window.held[max(blank.end(), until - MARKER_BYTES) : until])
 
 
 def _broken(window: Window, start: int, reason: str) -> Broken:
