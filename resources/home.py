@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from nativize import home
 from nativize.recipe import Recipe, load_recipe
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -10,7 +11,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 def nativize_home() -> Path:
     """``NATIVIZE_HOME``, by default ``.nativize/`` in the project."""
-    return Path(os.environ.get("NATIVIZE_HOME") or PROJECT / ".nativize").resolve()
+    return home.nativize_home(PROJECT / ".nativize")
 
 
 def store_root() -> Path:

@@ -10,13 +10,14 @@ from nativize.artifact.collect import collect_garbage, find_garbage
 from nativize.cli.output import as_json, show
 from nativize.errors import ArtifactError
 from nativize.forecast import forecast
+from nativize.home import nativize_home
 from nativize.recipe import Recipe, load_recipe
 from nativize.road import road
 
 home = click.option(
     "--home",
     type=click.Path(path_type=Path),
-    default=lambda: Path(os.environ.get("NATIVIZE_HOME", ".nativize")),
+    default=nativize_home,
     help="Where the store lies.  [default: $NATIVIZE_HOME or .nativize]",
 )
 recipe_option = click.option(

@@ -7,7 +7,7 @@ makes new shards and leaves the old ones alone.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from nativize.artifact import (
     ShardTask,
     Stage,
     Workplace,
-    sha256_of,
     shard_counts,
 )
+from nativize.artifact.digests import remembered_digests
 from nativize.crawl.document import Document, DocumentFile
 from nativize.crawl.formats import BY_NAME
 from nativize.crawl.reader import CrawlFile, Dropped, Quarantined, size_of
@@ -66,7 +66,8 @@ def read_crawl(
         CrawlError: a source matches nothing, is of unknown format, or nothing is a document.
     """
     files = crawl_files(crawl, directory)
-    tasks = [_task(bundle, crawl) for bundle in bundles(files)]
+    digests = remembered_digests(file.path for file in files)
+    tasks = [_task(bundle, crawl, digests) for bundle in bundles(files)]
     _require_different([task.name for task in tasks])
     reports = place.shards.build(engine or LocalEngine(), read_bundle, tasks, place.out)
     accounts = Accounts.total(report.accounts for report in reports if report.accounts)
@@ -171,11 +172,11 @@ def _quarantine_line(file: CrawlFile, item: Quarantined) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _task(bundle: tuple[CrawlFile, ...], crawl: Crawl) -> ShardTask:
+def _task(bundle: tuple[CrawlFile, ...], crawl: Crawl, digests: Mapping[Path, str]) -> ShardTask:
     return ShardTask(
         name=shard_stem(bundle[0]),
         identity={
-            "files": {file.name: sha256_of(file.path) for file in bundle},
+            "files": {file.name: digests[file.path] for file in bundle},
             "format": bundle[0].format,
             "source": identity(bundle[0].source),
             "max_document_bytes": crawl.max_document_bytes,
