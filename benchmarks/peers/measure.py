@@ -1,0 +1,42 @@
+"""What both peers' scripts share: documents in, seconds and kept ids out.
+
+Runs in the peers' environment, on the standard library alone. Time is that of the filters on
+documents in memory: no start-up, no loading of dictionaries, no reading or writing of files.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+WARM_UP = 20
+"""Documents that are run through first, which loads dictionaries and compiles patterns."""
+
+Documents = Sequence[tuple[str, str]]
+"""Each document's id and text."""
+
+
+def read(path: str) -> Documents:
+    with Path(path).open(encoding="utf-8") as lines:
+        return [(row["id"], row["text"]) for row in map(json.loads, lines)]
+
+
+def measured(documents: Documents, run: Callable[[Documents], Sequence[str]]) -> dict[str, Any]:
+    """Seconds of the run, the ids that it kept, the highest memory of the process."""
+    run(documents[:WARM_UP])
+    started = time.perf_counter()
+    kept = run(documents)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB on Linux, bytes on macOS
+    return {
+        "seconds": seconds,
+        "kept": list(kept),
+        "peak_mb": peak / (1e6 if sys.platform == "darwin" else 1e3),
+    }
+
+
+def answer(content: dict[str, Any]) -> None:
+    print(json.dumps(content))
