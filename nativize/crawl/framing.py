@@ -7,7 +7,8 @@ beginning of a record. A record never spans members (WARC 1.1, annex D).
 
 Two blank lines and then garbage may mean that garbage came between records, or that the declared
 length is too small and happens to end at a blank line. It is garbage if no second pair of blank
-lines stands before the next record; else the record is taken for broken.
+lines stands before the next record, or if it has fields of a header whose first line is damaged;
+else the record is taken for broken.
 
 Source: ISO 28500:2017, https://iipc.github.io/warc-specifications/
 """
@@ -28,6 +29,9 @@ BEGIN = re.compile(rb"WARC/[01]\.\d{1,2}\r?\n[A-Za-z\-]{1,40}:")
 BLANK_LINES = re.compile(rb"\r?\n\r?\n")
 ENDS_BLANK = re.compile(rb"\n\r?\n\Z")
 AFTER = re.compile(rb"(?:\r?\n){0,3}(?:WARC/\d|\Z)")
+NO_HEADER = re.compile(rb"\0|" + BEGIN.pattern)
+"""What stands in no header: zeros of a lost disk block, or another record's beginning."""
+FIELD = re.compile(rb"\nWARC-(?:Type|Date|Record-ID|Target-URI):", re.I)
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def _frame(window: Window, maximum_bytes: int) -> Record | Broken:
     head = window.held[:HEADER_BYTES]
     header = HEADER_END.search(head) if head.startswith(b"WARC/") else None
     declared = CONTENT_LENGTH.search(head, 0, header.end()) if header else None
-    if not header or not declared or BEGIN.search(head, 1, header.end()):
+    if not header or not declared or NO_HEADER.search(head, 1, header.end()):
         return _broken(window, 1, "no WARC header with a Content-Length begins here")
     length = int(declared.group(1))
     if length > maximum_bytes:
@@ -133,7 +137,8 @@ def _garbage_follows(window: Window, end: int) -> bool:
         return False
     following = BEGIN.search(window.held, end)
     until = following.start() if following else len(window.held)
-    return not ENDS_BLANK.search(window.held[max(blank.end(), until - MARKER_BYTES) : until])
+    between = window.held[blank.end() - 1 : until]
+    return not ENDS_BLANK.search(between) or FIELD.search(between) is not None
 
 
 def _broken(window: Window, start: int, reason: str) -> Broken:

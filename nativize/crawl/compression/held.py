@@ -5,8 +5,8 @@ A flipped bit seldom breaks a decoder. Of 3,000 flips in gzip members of Japanes
 to 80 %. So what is decoded is held until the checksum is right, up to a bound:
 
 - The checksum is wrong: what is held is lost. Of a member longer than the bound much is handed on
-  already, and no one knows where the fault is; then the rest is handed on too, and the damage
-  says that the member holds altered text.
+  already, and no one knows where the fault is; then the rest but for the last call's 64 KiB is
+  handed on too, and the damage says that the member holds altered text.
 - The decoder breaks: what it gave shortly before is lost, the rest is handed on.
 - The file ends: what was decoded is right, and is handed on.
 """
