@@ -70,17 +70,19 @@ class Place:
 
     def record(self) -> Record | None:
         """The record of a download whose file is here with its recorded size."""
-        data = read_json(self.beside("json"))
-        if data is None or not self.file.is_file():
+        try:
+            data = read_json(self.beside("json"))
+            record = Record(**{**data, "offer": Offer(**data["offer"])})
+            return record if self.file.stat().st_size == record.bytes else None
+        except (OSError, KeyError, TypeError):  # never fetched, removed, or of another version
             return None
-        record = Record(**{**data, "offer": Offer(**data["offer"])})
-        return record if self.file.stat().st_size == record.bytes else None
 
     def publish(self, record: Record) -> None:
         """The partial file as the whole one; the record last."""
         self.stem.mkdir(exist_ok=True)
         os.replace(self.partial.file, self.file)
-        write_json(self.beside("json"), asdict(record))  # syncs the directory of both
+        _sync_directory(self.stem)
+        write_json(self.beside("json"), asdict(record))
         self.partial.remove()
 
     def beside(self, suffix: str) -> Path:
@@ -166,6 +168,14 @@ def _require_digest(remote: Remote, digest: str, place: Place) -> None:
             f" was {expected}; it is not kept. Correct 'sha256' in the recipe if the new content"
             " is meant."
         )
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _safe(name: str) -> str:

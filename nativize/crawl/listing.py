@@ -97,7 +97,7 @@ def _listed(source: CrawlSource, url: str) -> dict[str, Offer]:
     try:
         found = list_files(url)
     except UnreachableError as error:
-        if known is None:
+        if not known:
             raise CrawlError(
                 f"crawl source '{source.name}': {error}, and it was not listed before."
                 " Walk again with a network."

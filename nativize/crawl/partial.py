@@ -35,10 +35,12 @@ class Partial:
 
     def begun(self) -> tuple[int, Offer]:
         """How much is surely here, and of what."""
-        data = read_json(self.state)
-        if data is None or not self.file.is_file():
+        try:
+            data = read_json(self.state)
+            offset, offer = data["synced"], Offer(**data["offer"])
+            offset = min(offset, self.file.stat().st_size)
+        except (OSError, KeyError, TypeError):
             return 0, Offer()
-        offset, offer = min(data["synced"], self.file.stat().st_size), Offer(**data["offer"])
         too_long = offer.size is not None and offset > offer.size
         return (0, Offer()) if too_long else (offset, offer)
 
@@ -66,6 +68,7 @@ def receive(remote: Remote, partial: Partial, progress: Progress, stop: threadin
         CrawlError: it cannot be had after several attempts, or is larger than the recipe allows.
     """
     failures = 0
+    progress.add(partial.begun()[0])
     while True:
         before = partial.begun()[0]
         try:
@@ -98,6 +101,7 @@ def _receive_once(
     with transport_of(remote.url).read(remote.url, offset, of) as reply:
         _require_allowed(remote, reply.offer.size or 0, partial)
         _require_end(remote, reply)
+        progress.add(reply.offset - offset)
         size = _write(remote, partial, reply, progress, stop)
         if reply.offer.size not in (None, size):
             raise UnreachableError(f"{remote.shown}: {size:,} of {reply.offer.size:,} bytes came")
@@ -164,10 +168,10 @@ def _require_end(remote: Remote, reply: Reply) -> None:
         )
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file that we wrote; None where there is none or it is damaged."""
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file that we wrote; empty where there is none or it is damaged."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return data if isinstance(data, dict) else None
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -4,13 +4,13 @@ import glob
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from nativize.crawl.fetch import place_of
 from nativize.crawl.formats import format_of
 from nativize.crawl.listing import files_at, files_of_hub, lines_of_paths_file, local_path
 from nativize.crawl.reader import CrawlFile
-from nativize.crawl.remote import Remote, scheme, without_secrets
+from nativize.crawl.remote import WEB, Remote, scheme, without_secrets
 from nativize.errors import CrawlError
 from nativize.recipe import CrawlSource
 
@@ -73,8 +73,8 @@ def _line(source: CrawlSource, directory: Path, line: str) -> Offered:
 
 def _remote(remote: Remote) -> Offered:
     file = CrawlFile(remote.source, place_of(remote).file, _text(remote.source, remote.name), "")
-    path = urlsplit(remote.shown).path if "?" in remote.name else remote.name
-    return Offered(replace(file, format=format_of(remote.source, Path(unquote(path)))), remote)
+    path = remote.name.partition("?")[0] if scheme(remote.url) in WEB else remote.name
+    return Offered(replace(file, format=format_of(remote.source, Path(path))), remote)
 
 
 def _local(source: CrawlSource, path: Path, name: str) -> Offered:

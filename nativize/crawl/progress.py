@@ -43,7 +43,7 @@ class Progress:
         self._bar.close()
 
     def add(self, size: int) -> None:
-        """So many bytes more."""
+        """So many bytes more; fewer where a download starts over."""
         with self._lock:
             self.bytes += size
             self._bar.update(size)

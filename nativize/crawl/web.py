@@ -7,6 +7,7 @@ carries If-Range, so that a server whose file changed answers with the whole new
 """
 
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -29,6 +30,7 @@ PASSING = {408, 425, 429, 500, 502, 503, 504}
 NO_HEAD = {400, 403, 405, 501}
 """What servers answer that know no HEAD; signed URLs are often signed for GET alone."""
 IDENTITY = {"Accept-Encoding": "identity"}
+_local = threading.local()
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
@@ -37,42 +39,47 @@ class Web:
 
     def look(self, url: str) -> Offer:
         """Size and validators by HEAD, or by a GET of one byte where HEAD is refused."""
-        with requests.Session() as session:
-            with _request(session, "HEAD", url, {}) as answer:
-                if answer.status_code not in NO_HEAD:
-                    _require_ok(answer, url)
-                    return _offer(answer.headers, _length(answer.headers))
-            with _request(session, "GET", url, {"Range": "bytes=0-0"}) as answer:
+        with _request("HEAD", url, {}) as answer:
+            if answer.status_code not in NO_HEAD:
+                _ = answer.content  # nothing; but now the connection serves the next look
                 _require_ok(answer, url)
-                partial = _range(answer.headers) if answer.status_code == 206 else None
-                return _offer(answer.headers, partial[1] if partial else _length(answer.headers))
+                return _offer(answer.headers, _length(answer.headers))
+        with _request("GET", url, {"Range": "bytes=0-0"}) as answer:
+            _require_ok(answer, url)
+            partial = _range(answer.headers) if answer.status_code == 206 else None
+            return _offer(answer.headers, partial[1] if partial else _length(answer.headers))
 
     @contextmanager
     def read(self, url: str, offset: int, of: Offer) -> Iterator[Reply]:
         """The file from ``offset``, or from 0 where it changed or the server knows no ranges."""
         condition = _strong(of)
         headers = {"Range": f"bytes={offset}-", "If-Range": condition} if condition else {}
-        with requests.Session() as session:
-            answer = _request(session, "GET", url, headers if offset else {})
-            if offset and not _continues(answer, offset, of):
-                offset = 0
-                if answer.status_code in (206, 416):  # a range of something else, or beyond the end
-                    answer.close()
-                    answer = _request(session, "GET", url, {})
-            with answer:
-                _require_ok(answer, url)
-                _require_plain(answer, url)
-                rest = _range(answer.headers) if offset else None
-                size = rest[1] if rest else _length(answer.headers)
-                ends = "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
-                yield Reply(offset, _offer(answer.headers, size), ends, _blocks(answer, url))
+        answer = _request("GET", url, headers if offset else {})
+        if offset and not _continues(answer, offset, of):
+            offset = 0
+            if answer.status_code in (206, 416):  # a range of something else, or beyond the end
+                answer.close()
+                answer = _request("GET", url, {})
+        with answer:
+            _require_ok(answer, url)
+            _require_plain(answer, url)
+            rest = _range(answer.headers) if offset else None
+            size = rest[1] if rest else _length(answer.headers)
+            ends = "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
+            yield Reply(offset, _offer(answer.headers, size), ends, _blocks(answer, url))
 
 
-def _request(
-    session: requests.Session, method: str, url: str, headers: Mapping[str, str]
-) -> requests.Response:
+def _session() -> requests.Session:
+    """This thread's session: 90,000 looks at one server must not open 90,000 connections."""
+    if not hasattr(_local, "session"):
+        _local.session = requests.Session()
+    session: requests.Session = _local.session
+    return session
+
+
+def _request(method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
     try:
-        return session.request(
+        return _session().request(
             method,
             url,
             headers={**IDENTITY, **headers},

@@ -26,6 +26,7 @@ class Served:
         encoding: Content-Encoding that is sent.
         then: what it becomes after the next answer to GET.
         stalls: after so many bytes nothing comes any more.
+        chunked: whether GET is answered in chunks instead of a length.
     """
 
     data: bytes = b""
@@ -40,6 +41,7 @@ class Served:
     encoding: str = ""
     then: "Served | None" = None
     stalls: int = 0
+    chunked: bool = False
 
 
 class FileServer(ThreadingHTTPServer):
@@ -106,7 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = served.data[start:end]
         if served.then:
             self.server.files[self.path] = served.then
-        if served.cuts:
+        if served.chunked:
+            self._send_chunks(body, served)
+        elif served.cuts:
             self.wfile.write(body[: served.cuts.pop(0)])
             self.close_connection = True
         elif served.stalls:
@@ -116,6 +120,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(body)
             self.close_connection = served.length is not None
+
+    def _send_chunks(self, body: bytes, served: Served) -> None:
+        cut = served.cuts.pop(0) if served.cuts else len(body) + 1
+        for start in range(0, min(cut, len(body)), 100_000):
+            chunk = body[start : start + 100_000]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        self.close_connection = True
+        if cut > len(body):
+            self.wfile.write(b"0\r\n\r\n")
 
     def _served(self) -> Served | None:
         self.server.requests.append((self.command, self.path, self.headers.get("Range", "")))
@@ -147,7 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
         end = len(served.data) if end is None else end
         self.send_response(status)
         length = str(end - start) if served.length is None else served.length
-        if length:
+        if served.chunked and self.command == "GET":
+            self.send_header("Transfer-Encoding", "chunked")
+        elif length:
             self.send_header("Content-Length", length)
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(served.data)}")

@@ -123,6 +123,12 @@ def test_without_any_length_a_cut_would_pass_unseen(server):
     assert fetched(remote(server, sha256=sha256(DATA).hexdigest())) == DATA
 
 
+def test_chunks_tell_a_cut_from_an_end(server):
+    server.files["/a.warc"] = Served(DATA, length="", chunked=True, cuts=[3_000_000])
+    assert fetched(remote(server)) == DATA
+    assert server.methods() == ["HEAD", "GET", "GET"]
+
+
 def test_a_passing_fault_is_waited_for(server):
     server.files["/a.warc"] = Served(DATA, statuses=[503, 429])
     assert fetched(remote(server)) == DATA
