@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nativize.crawl.lines import OTHER_FIELDS, document_of_row
+from nativize.crawl.fields import column_names, document_of_row
 from nativize.crawl.reader import CrawlFile, Item, Quarantined, size_of
 
 BATCH_ROWS = 256
@@ -21,8 +21,9 @@ def read_parquet(file: CrawlFile, maximum_bytes: int) -> Iterator[Item]:
         yield Quarantined(f"no readable Parquet: {error}", 0, size, size)
         return
     with parquet:
-        if file.source.text_field not in parquet.schema_arrow.names:
-            reason = f"no column '{file.source.text_field}' among {parquet.schema_arrow.names}"
+        names = parquet.schema_arrow.names
+        if not {file.source.text_field, file.source.text_field.partition(".")[0]} & set(names):
+            reason = f"no column '{file.source.text_field}' among {names}"
             yield Quarantined(reason, 0, size, size)
             return
         first_row = 0
@@ -35,7 +36,7 @@ def _read_group(
     file: CrawlFile, parquet: pq.ParquetFile, group: int, first_row: int, maximum_bytes: int
 ) -> Iterator[Item]:
     """The rows of one row group; what could not be read of it is one quarantined record."""
-    wanted = {file.source.text_field, *(name for names in OTHER_FIELDS.values() for name in names)}
+    wanted = column_names(file.source.text_field)
     columns = [name for name in parquet.schema_arrow.names if name in wanted]
     rows = parquet.metadata.row_group(group).num_rows
     done = 0

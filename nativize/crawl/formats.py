@@ -13,11 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from nativize.crawl.arc import read_arc
+from nativize.crawl.catalogue import read_po
 from nativize.crawl.columns import read_parquet
 from nativize.crawl.lines import read_jsonl
+from nativize.crawl.objects import read_json
+from nativize.crawl.pages import read_html
+from nativize.crawl.paragraphs import read_cc100
 from nativize.crawl.plain import read_text
 from nativize.crawl.reader import Reader
 from nativize.crawl.warc import read_warc
+from nativize.crawl.wikipedia import read_wikipedia
 from nativize.errors import CrawlError
 from nativize.recipe import CrawlSource
 
@@ -42,8 +48,15 @@ class Format:
 FORMATS = (
     Format("warc", (".warc",), read_warc),
     Format("wet", (".wet",), read_warc),
-    Format("jsonl", (".jsonl", ".ndjson"), read_jsonl),
+    Format("wat", (".wat",), read_warc),
+    Format("arc", (".arc",), read_arc),
+    Format("html", (".html", ".htm", ".xhtml"), read_html, bundled=True),
     Format("text", (".txt", ".text", ".md", ".markdown", ".rst"), read_text, bundled=True),
+    Format("po", (".po",), read_po, bundled=True),
+    Format("cc100", (".txt.xz",), read_cc100),
+    Format("jsonl", (".jsonl", ".ndjson"), read_jsonl),
+    Format("json", (".json",), read_json),
+    Format("wikipedia", (".xml",), read_wikipedia),
     Format("parquet", (".parquet",), read_parquet),
 )
 BY_NAME: Mapping[str, Format] = {kind.name: kind for kind in FORMATS}

@@ -1,14 +1,27 @@
-"""Plain text and Markdown: one file, one document."""
+"""Files of one document each: plain text and Markdown, and how all such files are read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from nativize.crawl.encoding import UndecodableError, decode
+from nativize.crawl.encoding import decode
 from nativize.crawl.members import read_members
 from nativize.crawl.reader import CrawlFile, Item, Quarantined
 
 
 def read_text(file: CrawlFile, maximum_bytes: int) -> Iterator[Item]:
     """The file as one document; an empty file is dropped as empty."""
+    return read_whole(file, maximum_bytes, lambda data: decode(data, only=file.source.encoding))
+
+
+def read_whole(
+    file: CrawlFile, maximum_bytes: int, text_of: Callable[[bytes], str]
+) -> Iterator[Item]:
+    """The text of the whole file as one document, or why it is none.
+
+    Args:
+        file: the crawl file.
+        maximum_bytes: the longest file that is held, uncompressed.
+        text_of: makes the text of the bytes; raises a ValueError that says why it cannot.
+    """
     size = file.path.stat().st_size
     content = bytearray()
     for member in read_members(file.path):
@@ -22,8 +35,8 @@ def read_text(file: CrawlFile, maximum_bytes: int) -> Iterator[Item]:
             yield Quarantined(member.damage.reason, 0, size, len(content))
             return
     try:
-        text = decode(bytes(content), only=file.source.encoding)
-    except UndecodableError as error:
+        text = text_of(bytes(content))
+    except ValueError as error:
         yield Quarantined(str(error), 0, size, len(content))
     else:
         yield file.document(text, offset=0, length=size)

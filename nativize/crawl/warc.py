@@ -1,19 +1,20 @@
-"""WARC and WET: framed by us, parsed by FastWARC, main content extracted by resiliparse.
+"""WARC, WET and WAT: framed by us, parsed by FastWARC, and the main content extracted.
 
-Only successful HTML and plain text responses are documents; everything else is dropped by a
-reason of its own. A record that begins its compressed member is located by the member's place in
-the file, as in a CDX index.
+Only successful HTML and plain text responses, resources and conversions are documents; everything
+else is dropped by a reason of its own. A record that begins its compressed member is located by the
+member's place in the file, as in a CDX index.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from fastwarc.warc import WarcRecord
-from resiliparse.extract.html2text import extract_plain_text
+from fastwarc.warc import WarcRecord, WarcRecordType
 
 from nativize.crawl.document import Document
 from nativize.crawl.encoding import UndecodableError, decode, meta_charset
+from nativize.crawl.extraction import extract_text
 from nativize.crawl.framing import Broken, Record, frame_records
 from nativize.crawl.members import Member, PlainMember, read_members
 from nativize.crawl.reader import CrawlFile, Dropped, Item, Quarantined
@@ -22,6 +23,10 @@ RECORD_TYPE = re.compile(rb"\nwarc-type:[ \t]*([a-z]+)", re.I)
 HTML_TYPES = {"text/html", "application/xhtml+xml"}
 LOOKS_LIKE_HTML = re.compile(rb"<!doctype html|<html|<head|<body", re.I)
 SNIFF_BYTES = 1024
+WITH_CONTENT = {"response", "resource", "conversion"}
+"""Record types that hold a page; all that a WAT has is metadata, dropped by that reason."""
+
+Framing = Callable[[Member, int], Iterator[Record | Broken]]
 
 
 class _RefusedError(ValueError):
@@ -33,22 +38,40 @@ class _RefusedError(ValueError):
 
 
 def read_warc(file: CrawlFile, maximum_bytes: int) -> Iterator[Item]:
-    """Every record of a WARC file: HTML and plain text responses and resources as documents."""
+    """Every record of a WARC, WET or WAT file: what is HTML or plain text as documents."""
+    return read_records(file, maximum_bytes, frame_records, bytes)
+
+
+def read_records(
+    file: CrawlFile, maximum_bytes: int, frame: Framing, as_warc: Callable[[bytes], bytes]
+) -> Iterator[Item]:
+    """Every record of a file as it is framed, once it is a WARC record."""
     for member in read_members(file.path):
-        for framed in frame_records(member, maximum_bytes):
-            yield _item(file, member, framed, maximum_bytes)
+        for framed in frame(member, maximum_bytes):
+            offset, length = _place(member, framed)
+            if isinstance(framed, Broken):
+                yield Quarantined(framed.reason, offset, length, framed.length)
+            else:
+                record = _Read(file, as_warc(framed.data), f"{offset}+{framed.inner}")
+                yield _item(record, offset, length, maximum_bytes)
 
 
-def _item(file: CrawlFile, member: Member, framed: Record | Broken, maximum_bytes: int) -> Item:
-    offset, length = _place(member, framed)
-    if isinstance(framed, Broken):
-        return Quarantined(framed.reason, offset, length, framed.length)
+@dataclass(frozen=True)
+class _Read:
+    """A whole WARC record; the locator, as a compressed member may hold several records."""
+
+    file: CrawlFile
+    data: bytes
+    locator: str
+
+
+def _item(read: _Read, offset: int, length: int, maximum_bytes: int) -> Item:
     try:
-        return _document(file, framed, offset, length, maximum_bytes)
+        return _document(read, offset, length, maximum_bytes)
     except _RefusedError as refused:
         if isinstance(refused.item, Dropped):
             return refused.item
-        return Quarantined(refused.item, offset, length, len(framed.data))
+        return Quarantined(refused.item, offset, length, len(read.data))
 
 
 def _place(member: Member, framed: Record | Broken) -> tuple[int, int]:
@@ -59,35 +82,32 @@ def _place(member: Member, framed: Record | Broken) -> tuple[int, int]:
     return member.offset, member.end - member.offset or length
 
 
-def _document(
-    file: CrawlFile, framed: Record, offset: int, length: int, maximum_bytes: int
-) -> Document | Dropped:
-    _require_type(framed, ("conversion",) if file.format == "wet" else ("response", "resource"))
-    record, payload = _parse(framed, maximum_bytes)
+def _document(read: _Read, offset: int, length: int, maximum_bytes: int) -> Document | Dropped:
+    _require_type(read.data)
+    record, payload = _parse(read.data, maximum_bytes)
     url = (record.headers.get("WARC-Target-URI") or "").strip("<> ")
-    text = _decode(file, payload) if file.format == "wet" else _text(file, record, url, payload)
-    return file.document(
-        text,
+    return read.file.document(
+        _text(read.file, record, url, payload),
         offset=offset,
         length=length,
-        locator=f"{offset}+{framed.inner}",  # a compressed member may hold several records
+        locator=read.locator,
         url=url,
         fetched_at=(record.headers.get("WARC-Date") or "").strip(),
         language=(record.headers.get("WARC-Identified-Content-Language") or "").split(",")[0],
     )
 
 
-def _require_type(framed: Record, wanted: tuple[str, ...]) -> None:
-    found = RECORD_TYPE.search(framed.data)
+def _require_type(data: bytes) -> None:
+    found = RECORD_TYPE.search(data)
     kind = found.group(1).decode("ascii").lower() if found else "unknown"
-    if kind not in wanted:
-        raise _RefusedError(Dropped(f"record_{kind}", len(framed.data)))
+    if kind not in WITH_CONTENT:
+        raise _RefusedError(Dropped(f"record_{kind}", len(data)))
 
 
-def _parse(framed: Record, maximum_bytes: int) -> tuple[WarcRecord, bytes]:
+def _parse(data: bytes, maximum_bytes: int) -> tuple[WarcRecord, bytes]:
     """The parsed record and its payload, decoded from chunks and content encodings."""
     try:
-        record = WarcRecord.from_bytes(framed.data)
+        record = WarcRecord.from_bytes(data)
         if record.is_http:
             record.parse_http(auto_decode="all")
         payload: bytes = record.reader.read(maximum_bytes + 1)
@@ -121,21 +141,9 @@ def _media_type(record: WarcRecord, payload: bytes) -> tuple[str, str | None]:
         charset = rest.partition("charset=")[2].strip("\"' ") or None
     if not kind and LOOKS_LIKE_HTML.search(payload[:SNIFF_BYTES]):
         return "text/html", charset
+    if not kind and record.record_type == WarcRecordType.conversion:
+        kind = "text/plain"
     return (kind or "").strip().lower(), charset
-
-
-def extract_text(html: str) -> str:
-    """The main content of an HTML page, one block a line."""
-    text: str = extract_plain_text(
-        html,
-        preserve_formatting=True,
-        main_content=True,
-        list_bullets=False,
-        alt_texts=False,
-        comments=False,
-        post_meta=False,
-    )
-    return text
 
 
 def _decode(file: CrawlFile, payload: bytes, *declared: str | None) -> str:

@@ -1,0 +1,76 @@
+"""ARC 1.0: records as those of a WARC, and what damage costs."""
+
+import pytest
+
+from tests.crawl.crawl_files import PAGE, http, members
+
+
+def arc_record(body, url="http://a.example/", kind="text/html"):
+    return f"{url} 192.0.2.1 20080430204826 {kind} {len(body)}\n".encode() + body + b"\n"
+
+
+VERSION = arc_record(
+    b"1 0 Crawler\nURL IP-address Archive-date Content-type Archive-length\n",
+    "filedesc://a.arc",
+    "text/plain",
+)
+
+
+def arc_page(sentence, url="http://a.example/"):
+    return arc_record(http(PAGE.format(sentence).encode()), url)
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"), [("a.arc", b"".join), ("a.arc.gz", lambda p: members(*p))]
+)
+def test_a_page_is_a_document_with_address_and_date(read, name, pack):
+    found = read(name, pack([VERSION, arc_page("雨。"), arc_page("雪。", "http://b.example/a b")]))
+    assert (found.texts, found.dropped) == (["雨。", "雪。"], ["record_warcinfo"])
+    assert not found.quarantined
+    first, second = found.documents
+    assert (first.url, first.fetched_at) == ("http://a.example/", "2008-04-30T20:48:26Z")
+    assert second.url == "http://b.example/a b"
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (arc_record(b"a.example A 192.0.2.1", "dns:a.example", "text/dns"), "not_text"),
+        (arc_record(http(b"GIF89a", "image/gif"), kind="image/gif"), "not_text"),
+        (arc_record(http(b"x", status="404 Not Found")), "http_status"),
+    ],
+)
+def test_what_is_no_text_is_dropped_by_its_reason(read, record, reason):
+    assert read("a.arc", VERSION + record).dropped == ["record_warcinfo", reason]
+
+
+@pytest.mark.parametrize("length", ["3", "99999", "-1", "x"])
+def test_a_wrong_length_costs_one_record(read, length):
+    head, _, rest = arc_page("二。").partition(b"\n")
+    lying = head.rpartition(b" ")[0] + f" {length}\n".encode() + rest
+    found = read("a.arc", VERSION + arc_page("一。") + lying + arc_page("三。"))
+    assert found.texts == ["一。", "三。"]
+    assert len(found.quarantined) == 1
+
+
+def test_a_record_over_the_bound_is_passed_over(read):
+    data = arc_page("一。") + arc_page("長" * 9000) + arc_page("三。")
+    found = read("a.arc", data, maximum_bytes=10_000)
+    assert found.texts == ["一。", "三。"]
+    assert "max_document_bytes" in found.quarantined[0].reason
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"), [("a.arc", b"".join), ("a.arc.gz", lambda p: members(*p))]
+)
+def test_a_cut_costs_the_last_record(read, name, pack):
+    found = read(name, pack([VERSION, arc_page("一。"), arc_page("二。")])[:-30])
+    assert (found.texts, len(found.quarantined)) == (["一。"], 1)
+
+
+def test_an_arc_and_its_warc_hold_the_same_texts(read, shared_data):
+    stem = shared_data / "crawl/webarchive_test_suite/IAH-20080430204825-00000-blackbook-truncated"
+    arc, warc = (
+        read(f"a{end}", stem.with_name(stem.name + end).read_bytes()) for end in (".arc", ".warc")
+    )
+    assert arc.texts == warc.texts
