@@ -8,7 +8,7 @@ from dagster import Definitions, in_process_executor
 from assets import all_assets
 from jobs import CORPUS_REFRESH, WHOLE_ROAD, nightly_schedule, retrain_sensor
 from nativize.artifact import ArtifactStore
-from nativize.engine import LocalEngine
+from nativize.engine import engine_at
 from nativize.recipe import Recipe
 from resources.home import current_recipe, store_root
 from resources.trainer import PipesTrainer
@@ -20,7 +20,7 @@ def walk_of(recipe: Recipe) -> Walk:
     return Walk(
         recipe=recipe,
         store=ArtifactStore(store_root(), recipe.name),
-        engine=LocalEngine(recipe.engine.workers),
+        engine=engine_at(recipe.engine.ray_address, recipe.engine.workers),
         trainer=PipesTrainer(),
     )
 

@@ -1,24 +1,15 @@
-"""Local processes under the engine's one interface, with progress."""
+"""Local processes under the engine's one interface."""
 
-import logging
 import multiprocessing
 import os
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from tqdm import tqdm
-
+from nativize.engine.progress import progress
 from nativize.errors import NativizeError
-
-log = logging.getLogger(__name__)
-
-LOG_SECONDS = 10.0
-T = TypeVar("T")
 
 
 class CorpusEngine(Protocol):
@@ -47,7 +38,7 @@ class LocalEngine:
         """
         workers = min(self.workers or os.cpu_count() or 1, len(calls))
         if workers <= 1:
-            return [function(*call) for call in _progress(calls, len(calls), label)]
+            return [function(*call) for call in progress(calls, len(calls), label)]
         # spawn: a forked child inherits the locks of Arrow's and torch's threads
         context = multiprocessing.get_context("spawn")
         try:
@@ -63,22 +54,9 @@ class LocalEngine:
 
 def _collect(pool: ProcessPoolExecutor, futures: list[Future[Any]], label: str) -> list[Any]:
     try:
-        for future in _progress(as_completed(futures), len(futures), label):
+        for future in progress(as_completed(futures), len(futures), label):
             future.result()
     except BaseException:
         pool.shutdown(cancel_futures=True)
         raise
     return [future.result() for future in futures]
-
-
-def _progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
-    """A bar on a terminal; elsewhere a line in the log every ten seconds."""
-    if sys.stderr.isatty():
-        yield from tqdm(items, total=total, desc=label, unit="shard")
-        return
-    said = time.monotonic()
-    for number, item in enumerate(items):
-        yield item
-        if time.monotonic() - said > LOG_SECONDS:
-            said = time.monotonic()
-            log.info("%s: %d of %d shards", label, number + 1, total)

@@ -5,6 +5,7 @@ only says where, how fast or how parallel is marked `EXECUTION` and never does. 
 the names. The file format is TOML; `nativize.recipe.load` reads and explains it.
 """
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,8 @@ from nativize.recipe.clean import Clean
 from nativize.recipe.crawl import Crawl, CrawlSource
 from nativize.recipe.quality import Quality
 from nativize.recipe.section import EXECUTION, Language, Positive, Refit, Section, Share
+
+RAY_ADDRESS = re.compile(r"auto|(ray://)?[^\s/:]+:\d+")
 
 
 class Dedup(Section):
@@ -167,6 +170,17 @@ class Engine(Section):
     """How corpus work is spread. Execution only."""
 
     workers: int = Field(0, ge=0, description="Processes; 0: one per core.")
+    ray_address: str | None = Field(
+        None, description="A Ray cluster: auto, host:port or ray://host:port; none: this machine."
+    )
+
+    @model_validator(mode="after")
+    def _is_an_address(self) -> "Engine":
+        if self.ray_address is not None and not RAY_ADDRESS.fullmatch(self.ray_address):
+            raise ValueError(
+                f"ray_address {self.ray_address!r} is none of auto, host:port, ray://host:port"
+            )
+        return self
 
 
 class Trainer(Section):
