@@ -1,54 +1,112 @@
-"""Parquet: one row, one document; a damaged row group costs that row group."""
+"""Parquet: one row, one document; damage costs the rest of its row group.
+
+A flipped bit is noticed by the compression, or by the checksum of a page where the writer made
+one; damage in the footer costs the file. Memory is bounded by what the page headers declare: a
+row group whose text has a page over the bound is quarantined undecoded, and rows are read in
+batches small enough for their longest values.
+"""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nativize.crawl.column_pages import Page, read_pages
 from nativize.crawl.fields import column_names, document_of_row
 from nativize.crawl.reader import CrawlFile, Item, Quarantined, size_of
 
 BATCH_ROWS = 256
+BATCH_BYTES = 64_000_000
+PAGES_OF_A_DOCUMENT = 4
+"""A page may unfold to as much as so many documents of the longest kind; writers cut at 1 MB."""
+UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError)
 
 
 def read_parquet(file: CrawlFile, maximum_bytes: int) -> Iterator[Item]:
     """Every row as a document or a quarantined record."""
     size = file.path.stat().st_size
     try:
-        parquet = pq.ParquetFile(file.path)
-    except (pa.ArrowException, OSError) as error:
+        parquet = pq.ParquetFile(file.path, page_checksum_verification=True)
+        names = parquet.schema_arrow.names
+    except UNREADABLE as error:
         yield Quarantined(f"no readable Parquet: {error}", 0, size, size)
         return
-    with parquet:
-        names = parquet.schema_arrow.names
+    with parquet, file.path.open("rb") as stream:
         if not {file.source.text_field, file.source.text_field.partition(".")[0]} & set(names):
             reason = f"no column '{file.source.text_field}' among {names}"
             yield Quarantined(reason, 0, size, size)
             return
         first_row = 0
-        for group in range(parquet.num_row_groups):
-            yield from _read_group(file, parquet, group, first_row, maximum_bytes)
-            first_row += parquet.metadata.row_group(group).num_rows
+        for number in range(parquet.num_row_groups):
+            group = _Group(file, parquet, number, first_row, maximum_bytes)
+            yield from group.items(stream)
+            first_row += group.rows
 
 
-def _read_group(
-    file: CrawlFile, parquet: pq.ParquetFile, group: int, first_row: int, maximum_bytes: int
-) -> Iterator[Item]:
-    """The rows of one row group; what could not be read of it is one quarantined record."""
-    wanted = column_names(file.source.text_field)
-    columns = [name for name in parquet.schema_arrow.names if name in wanted]
-    rows = parquet.metadata.row_group(group).num_rows
-    done = 0
-    batches = parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns)
-    try:
-        for batch in batches:
-            for row in batch.to_pylist():
-                yield _item(file, row, first_row + done, maximum_bytes)
-                done += 1
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = f"row group {group} is damaged: {error}"
-        yield Quarantined(reason, first_row + done, rows - done, 0, "rows")
+class _Group:
+    """One row group; what could not be read of it is one quarantined record."""
+
+    def __init__(
+        self,
+        file: CrawlFile,
+        parquet: pq.ParquetFile,
+        number: int,
+        first_row: int,
+        maximum_bytes: int,
+    ) -> None:
+        self._file = file
+        self._parquet = parquet
+        self._number = number
+        self._first_row = first_row
+        self._maximum_bytes = maximum_bytes
+        self._names = set(parquet.schema_arrow.names)
+        self._metadata = parquet.metadata.row_group(number)
+        self.rows = max(0, self._metadata.num_rows)
+
+    def items(self, stream: BinaryIO) -> Iterator[Item]:
+        done = 0
+        try:
+            for batch in self._batches(stream):
+                for row in batch.to_pylist():
+                    yield _item(self._file, row, self._first_row + done, self._maximum_bytes)
+                    done += 1
+        except UNREADABLE as error:
+            reason = f"row group {self._number} is damaged: {error}"
+            yield self._rest(done, reason)
+        else:
+            if done < self.rows:
+                yield self._rest(done, f"row group {self._number} has fewer rows than it declares")
+
+    def _batches(self, stream: BinaryIO) -> Iterator[pa.RecordBatch]:
+        bound = self._maximum_bytes * PAGES_OF_A_DOCUMENT
+        columns, longest = [], 1
+        for name, pages in self._pages(stream).items():
+            if all(page.unfolded_bytes <= bound for page in pages):
+                columns.append(name)
+                longest += max((page.longest_value for page in pages), default=0)
+            elif name == self._file.source.text_field.partition(".")[0]:
+                raise OverflowError(f"column '{name}' has a page over {bound} bytes")
+        rows = max(1, min(BATCH_ROWS, BATCH_BYTES // longest))
+        batches: Iterator[pa.RecordBatch] = self._parquet.iter_batches(
+            rows, row_groups=[self._number], columns=columns
+        )
+        return batches
+
+    def _pages(self, stream: BinaryIO) -> dict[str, list[Page]]:
+        """The pages of each column that a document takes something from."""
+        wanted = column_names(self._file.source.text_field)
+        found: dict[str, list[Page]] = {}
+        for index in range(self._metadata.num_columns):
+            chunk = self._metadata.column(index)
+            path = chunk.path_in_schema
+            name = path if path in self._names else path.partition(".")[0]
+            if name in wanted:
+                found.setdefault(name, []).extend(read_pages(stream, chunk))
+        return found
+
+    def _rest(self, done: int, reason: str) -> Quarantined:
+        return Quarantined(reason, self._first_row + done, self.rows - done, 0, "rows")
 
 
 def _item(file: CrawlFile, row: dict[str, Any], number: int, maximum_bytes: int) -> Item:
