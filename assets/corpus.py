@@ -7,7 +7,7 @@ from dagster import AssetsDefinition, DataVersion, ObserveResult, observable_sou
 from assets.from_stage import from_stage
 from nativize.artifact import Report
 from nativize.artifact.fingerprint import fingerprint
-from nativize.clean import FILTER, filter_shards
+from nativize.clean import FILTER, clean_digests, filter_shards
 from nativize.crawl import READ_CRAWL, listing_digest, read_crawl
 from nativize.dedup import DEDUPLICATE, deduplicate
 from nativize.quality import SCORE, TRAIN_QUALITY, score_shards, train_quality_model
@@ -32,7 +32,10 @@ def crawl_source(recipe: Recipe) -> AssetsDefinition:
 def crawl_listing(recipe: Recipe) -> str:
     """Digest of names, sizes and times of everything that the recipe reads, both languages."""
     crawls = (recipe.crawl, replay_crawl(recipe.replay))
-    return fingerprint({"listings": [listing_digest(c, recipe.directory) for c in crawls]})
+    cleans = (recipe.clean, recipe.replay.clean)
+    listings = [listing_digest(crawl, recipe.directory) for crawl in crawls]
+    lists = [clean_digests(clean, recipe.takedown, recipe.directory) for clean in cleans]
+    return fingerprint({"listings": listings, "lists": lists})
 
 
 def raw_crawl(stretch: Stretch) -> Report:
@@ -47,7 +50,13 @@ def filtered_shards(stretch: Stretch, raw: Path) -> Report:
     """Normalised documents that passed the filters; every drop has a reason."""
     recipe = stretch.recipe
     return filter_shards(
-        raw, stretch.place, language=recipe.language, clean=recipe.clean, engine=stretch.engine
+        raw,
+        stretch.place,
+        language=recipe.language,
+        clean=recipe.clean,
+        takedown=recipe.takedown,
+        directory=recipe.directory,
+        engine=stretch.engine,
     )
 
 
@@ -85,7 +94,11 @@ def replay_corpus(stretch: Stretch) -> Report:
     """Text of the old language against forgetting, cleaned by the same functions."""
     recipe = stretch.recipe
     return make_replay_corpus(
-        stretch.place, replay=recipe.replay, directory=recipe.directory, engine=stretch.engine
+        stretch.place,
+        replay=recipe.replay,
+        takedown=recipe.takedown,
+        directory=recipe.directory,
+        engine=stretch.engine,
     )
 
 

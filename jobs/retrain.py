@@ -13,6 +13,7 @@ from dagster import (
 
 from assets.corpus import CRAWL_SOURCE, crawl_listing
 from jobs.walks import WHOLE_ROAD
+from nativize.clean import FILTER
 from nativize.crawl import READ_CRAWL
 from nativize.recipe import Recipe
 from nativize.replay import REPLAY
@@ -54,10 +55,11 @@ def retrain_sensor(recipe: Recipe) -> SensorDefinition:
 
 
 def _changed_files(walk: Walk) -> list[str]:
-    """Files whose content differs from what the current raw and replay corpora were made of."""
+    """Crawl files and lists whose content differs from what the current corpora were made of."""
     changed: set[tuple[str, str]] = set()
-    for stage in (READ_CRAWL.name, REPLAY.name):
-        payload = walk.store.previous_payload(stage)
-        made_of = payload["inputs"] if payload else {}
-        changed |= outside(walk.recipe, stage).items() ^ made_of.items()
+    for stage in (READ_CRAWL, FILTER, REPLAY):
+        payload = walk.store.previous_payload(stage.name)
+        inputs = payload["inputs"] if payload else {}
+        made_of = {name: digest for name, digest in inputs.items() if name not in stage.inputs}
+        changed |= outside(walk.recipe, stage.name).items() ^ made_of.items()
     return sorted({name for name, _ in changed})

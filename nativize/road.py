@@ -8,7 +8,7 @@ from dataclasses import replace
 from nativize.artifact import Stage, file_digests
 from nativize.chat import INSTRUCT, SFT, SFT_MODEL
 from nativize.chat.instruction import instruction_digests
-from nativize.clean import FILTER
+from nativize.clean import FILTER, clean_digests
 from nativize.crawl import READ_CRAWL, crawl_identity
 from nativize.dedup import DEDUPLICATE
 from nativize.evaluate import evaluation_stage
@@ -61,13 +61,16 @@ def road(recipe: Recipe) -> dict[str, Stage]:
 
 
 def outside(recipe: Recipe, stage: str) -> dict[str, str]:
-    """Digests of what a stage reads outside the store: crawls, a local base, dialogues."""
+    """Digests of what a stage reads outside the store: crawls, lists, a local base, dialogues."""
     directory = recipe.directory
     match stage:
+        case "filtered_shards":
+            return clean_digests(recipe.clean, recipe.takedown, directory)
         case "raw_crawl":
             return crawl_identity(recipe.crawl, directory)
         case "replay_corpus":
-            return crawl_identity(replay_crawl(recipe.replay), directory)
+            lists = clean_digests(recipe.replay.clean, recipe.takedown, directory)
+            return {**crawl_identity(replay_crawl(recipe.replay), directory), **lists}
         case "base_model" if recipe.base.path:
             return file_digests(directory / recipe.base.path)
         case "instruction_data" if recipe.chat:

@@ -7,8 +7,6 @@ mentions them stays. Short lines alone are no sign: poems have them.
 
 import re
 
-from nativize.clean.normalise import BLANK_LINES
-
 MAXIMUM_LINE_CHARACTERS = 160
 
 WORDS = (
@@ -28,7 +26,8 @@ WORDS = (
     r"|首页|登录|注册|联系我们|关于我们|隐私政策|使用条款|网站地图|上一[页篇]|下一[页篇]|返回顶部|更多"
 )
 ARROWS = ">\u00bb\u203a\u2192\uff1e|\uff5c"
-SEPARATOR = rf"[\s{ARROWS}/\u30fb\u00b7\u2022\uff0f<\u00ab\u2039\u2190\[\]\u3010\u3011]"
+SEPARATORS = f" \t\u3000\xa0{ARROWS}/\u30fb\u00b7\u2022\uff0f<\u00ab\u2039\u2190[]\u3010\u3011"
+SEPARATOR = f"[{re.escape(SEPARATORS)}]"
 MENU = re.compile(rf"{SEPARATOR}*(?:{WORDS})(?:{SEPARATOR}+(?:{WORDS}))*{SEPARATOR}*", re.I)
 COPYRIGHT = re.compile(
     r"(?:copyright\b|\(c\) |©|\u24d2).{0,120}|.{0,100}all rights reserved\.?.{0,20}", re.I
@@ -46,6 +45,114 @@ NOTICE = re.compile(
     r"|.{0,10}(?:ログイン|会員登録)すると.{0,4}(?:続き|全文).{0,20}",
     re.I,
 )
+STARTS = (
+    *[
+        "hom",
+        "top",
+        "men",
+        "sea",
+        "log",
+        "sig",
+        "reg",
+        "con",
+        "abo",
+        "pri",
+        "ter",
+        "sit",
+        "ski",
+        "bac",
+        "rea",
+        "nex",
+        "pre",
+        "sha",
+        "twe",
+        "rss",
+        "faq",
+    ],
+    *["hel", "coo", "sub", "tag", "cat", "pos", "fil", "(c)"],
+    *[
+        "ホー",
+        "トッ",
+        "メニ",
+        "検索",
+        "サイ",
+        "ログ",
+        "新規",
+        "会員",
+        "お問",
+        "プラ",
+        "個人",
+        "ご利",
+        "利用",
+        "会社",
+        "運営",
+        "特定",
+        "採用",
+        "アク",
+    ],
+    *[
+        "よく",
+        "ヘル",
+        "お気",
+        "カー",
+        "次へ",
+        "前へ",
+        "次の",
+        "前の",
+        "この",
+        "ペー",
+        "戻る",
+        "もっ",
+        "続き",
+        "記事",
+        "一覧",
+        "新着",
+        "お知",
+        "関連",
+    ],
+    *[
+        "最近",
+        "カテ",
+        "タグ",
+        "アー",
+        "人気",
+        "ラン",
+        "シェ",
+        "ツイ",
+        "印刷",
+        "コメ",
+        "文字",
+        "広告",
+        "スポ",
+        "メー",
+        "本文",
+        "投稿",
+        "更新",
+        "公開",
+        "最終",
+    ],
+    *[
+        "当サ",
+        "当ウ",
+        "当w",
+        "本サ",
+        "本ウ",
+        "本w",
+        "首页",
+        "登录",
+        "注册",
+        "联系",
+        "关于",
+        "隐私",
+        "使用",
+        "网站",
+        "上一",
+        "下一",
+        "返回",
+        "更多",
+    ],
+)
+"""How every line begins that MENU or LABEL match, or NOTICE in Japanese."""
 LINK = rf"[^{ARROWS}]{{1,24}}"
 # a chain in ASCII alone may be a shell's pipe, so it must begin like a menu
 BREADCRUMB = re.compile(rf"(?=.*[^\x00-\x7f]|(?:{WORDS})\s){LINK}(?:[{ARROWS}]{LINK}){{2,}}", re.I)
@@ -54,19 +161,28 @@ SENTENCE_END = re.compile(r"[。．.!?！？]$")
 
 def is_boilerplate(line: str) -> bool:
     """Whether a line is nothing but site furniture."""
-    line = line.strip()
-    if not line or len(line) > MAXIMUM_LINE_CHARACTERS:
-        return False
-    if any(pattern.fullmatch(line) for pattern in (MENU, COPYRIGHT, LABEL, NOTICE)):
-        return True
+    return is_menu(line) or is_notice(line) or is_chain(line)
+
+
+def is_menu(line: str) -> bool:
+    """Whether a line is words of a menu, or a label with a short value."""
+    line = _short(line)
+    return bool(MENU.fullmatch(line) or LABEL.fullmatch(line))
+
+
+def is_notice(line: str) -> bool:
+    """Whether a line is a copyright, a notice of cookies or of more behind a login."""
+    line = _short(line)
+    return bool(COPYRIGHT.fullmatch(line) or NOTICE.fullmatch(line))
+
+
+def is_chain(line: str) -> bool:
+    """Whether a line is a chain of short link texts."""
+    line = _short(line)
     return bool(BREADCRUMB.fullmatch(line)) and not SENTENCE_END.search(line)
 
 
-def without_boilerplate(text: str) -> tuple[str, int]:
-    """The text without such lines, and how many were dropped."""
-    lines = text.split("\n")
-    kept = [line for line in lines if not is_boilerplate(line)]
-    dropped = len(lines) - len(kept)
-    if not dropped:
-        return text, 0
-    return BLANK_LINES.sub("\n\n", "\n".join(kept)).strip("\n"), dropped
+def _short(line: str) -> str:
+    """The line without blank space around it; nothing if it is too long for furniture."""
+    line = line.strip()
+    return line if len(line) <= MAXIMUM_LINE_CHARACTERS else ""

@@ -5,6 +5,14 @@ characters that are not ASCII, so that markup around does not hide it.
 """
 
 import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nativize.clean.normalise import decode
+from nativize.clean.texts import Texts
+from nativize.compiled import compiled
 
 REPLACED_SHARE = 0.005
 """U+FFFD and C1 controls in more than one of 200 characters beyond ASCII."""
@@ -40,3 +48,46 @@ def is_mojibake(text: str) -> bool:
 
 def _matched(pattern: re.Pattern[str], text: str) -> int:
     return sum(map(len, pattern.findall(text)))
+
+
+def find_mojibake(texts: Texts) -> NDArray[np.bool_]:
+    """Which texts are garbled; the patterns see only those that may be."""
+    garbled: NDArray[np.bool_] = _may_be_garbled(texts.data, texts.offsets)
+    for number in np.flatnonzero(garbled).tolist():
+        garbled[number] = is_mojibake(texts[number])
+    return garbled
+
+
+@compiled
+def _may_be_garbled(data: Any, offsets: Any) -> Any:
+    """Texts with so many characters of the patterns that one of them could match enough.
+
+    A match has at least half of its characters among those that are counted here.
+    """
+    found = np.zeros(len(offsets) - 1, np.bool_)
+    for text in range(len(found)):
+        at, end = offsets[text], offsets[text + 1]
+        total = replaced = strange = 0
+        previous: Any = np.uint32(0)
+        while at < end:
+            if data[at] < 0x80:
+                at, previous = at + 1, np.uint32(0)
+                continue
+            point, length = decode(data, at)
+            at += length
+            total += 1
+            if point < 0x100:
+                strange += point == 0xA4 or point == 0xA5
+                strange += point < 0xC2 and 0xC2 <= previous <= 0xF4
+                replaced += point < 0xA0 and point != 0x85
+            elif point < 0x2140:
+                strange += 0xC2 <= previous <= 0xF4 or point == 0x201A or point == 0x0192
+            elif point >= 0xFF61:
+                strange += point <= 0xFF9F
+                replaced += point == 0xFFFD
+            else:
+                strange += point == 0x7E3A or point == 0x7E67 or point == 0x7E5D or point == 0x7E32
+            previous = point
+        often = strange > PATTERN_SHARE / 2 * total - 1
+        found[text] = total > 0 and (replaced > REPLACED_SHARE * total or (strange and often))
+    return found

@@ -1,13 +1,12 @@
-"""The stage `filtered_shards`: every shard of the crawl cleaned, every drop with its reason."""
+"""The stage `filtered_shards`: every shard of the crawl tidied, measured and decided upon.
 
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+Two steps a shard, both kept: measuring (slow, knows no threshold) and deciding (ten times as fast).
+A changed threshold or list decides anew; a changed takedown list only where it concerns someone.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nativize.artifact import (
     Accounts,
@@ -16,30 +15,41 @@ from nativize.artifact import (
     Stage,
     Workplace,
     file_digests,
+    sha256_of,
     shard_counts,
 )
-from nativize.clean.judge import Verdict, judge
-from nativize.clean.normalise import normalise
-from nativize.crawl import SCHEMA, DocumentFile
+from nativize.clean.decide import decide_shard
+from nativize.clean.lists import list_paths
+from nativize.clean.measure import measure_identity, measure_shard
+from nativize.clean.personal import KINDS
+from nativize.clean.presets import thresholds
+from nativize.clean.report import write_report
+from nativize.clean.takedown import read_takedowns, takedowns_in
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.errors import CorpusError
-from nativize.recipe import Clean, Language
+from nativize.recipe import Clean, Language, identity
 
 FILTER = Stage(
     "filtered_shards",
-    version=1,
+    version=2,
     group="corpus",
     inputs=("raw_crawl",),
     reads=("language", "clean"),
-    volatile=("*.dropped.jsonl",),
+    shard_reads=("language",),  # the tasks name the rest: measuring and deciding differ in it
+    volatile=("*.samples.jsonl",),
 )
 
-FILTERED_SCHEMA = SCHEMA.append(pa.field("language_score", pa.float32(), nullable=False))
-"""A document with the probability that it is in the recipe's language."""
 
-SAMPLES_PER_REASON = 3
-SAMPLE_CHARACTERS = 300
-PERSONAL_DATA = ("mail", "card", "ip", "phone")
+def clean_lists(clean: Clean, takedown: str | None, directory: Path) -> dict[str, Path]:
+    """Every list that decides about documents, by name."""
+    paths = list_paths(clean, directory)
+    return {**paths, "takedown": directory / takedown} if takedown else paths
+
+
+def clean_digests(clean: Clean, takedown: str | None, directory: Path) -> dict[str, str]:
+    """The lists' digests: what filtering reads outside the store; a missing list counts as such."""
+    paths = clean_lists(clean, takedown, directory)
+    return {n: sha256_of(p) if p.is_file() else "missing" for n, p in sorted(paths.items())}
 
 
 def filter_shards(
@@ -48,74 +58,76 @@ def filter_shards(
     *,
     language: Language,
     clean: Clean,
+    takedown: str | None = None,
+    directory: Path = Path(),
     engine: CorpusEngine | None = None,
 ) -> Report:
     """The documents that pass, cleaned, in shards of the same names.
 
-    Writes ``<shard>.parquet`` and, where documents were dropped, ``<shard>.dropped.jsonl`` with
-    the first few of each reason.
+    Writes ``<shard>.parquet``, ``<shard>.samples.jsonl`` with the first documents of each reason,
+    and a report with samples and a picture of the lengths.
+
+    Args:
+        raw: directory of crawled shards.
+        place: where the value grows.
+        language: the recipe's language.
+        clean: the recipe's section.
+        takedown: the list of removed documents, relative to ``directory``.
+        directory: what the paths of lists are relative to.
+        engine: where shards are worked on.
 
     Raises:
         CorpusError: no document survived; the message counts the reasons.
+        RecipeError: a list cannot be read, or a takedown request is none.
     """
-    tasks = [
-        ShardTask(Path(name).stem, {"shard": digest}, (raw / name, language, clean))
-        for name, digest in file_digests(raw, ".parquet").items()
+    engine = engine or LocalEngine()
+    wanted = thresholds(language, clean)
+    shards = {Path(name).stem: digest for name, digest in file_digests(raw, ".parquet").items()}
+    step = place.step("measured")
+    how = measure_identity(clean, wanted)
+    measured = [
+        ShardTask(name, {"shard": digest, "how": how}, (raw / f"{name}.parquet", *common))
+        for common in [(language, clean, wanted)]
+        for name, digest in shards.items()
     ]
-    reports = place.shards.build(engine or LocalEngine(), filter_shard, tasks, place.out)
-    accounts = Accounts.total(report.accounts for report in reports if report.accounts)
+    measurements = step.shards.build(engine, measure_shard, measured, step.out)
+    paths = list_paths(clean, directory)
+    rules = {"how": how, **_rules(clean, wanted, paths)}
+    requests = _takedowns(raw, list(shards), directory / takedown if takedown else None, engine)
+    tasks = [
+        ShardTask(
+            name,
+            {"shard": digest, **rules, "takedowns": hit},
+            (step.out / f"{name}.parquet", language, clean, wanted, paths, hit),
+        )
+        for (name, digest), hit in zip(shards.items(), requests, strict=True)
+    ]
+    decisions = place.shards.build(engine, decide_shard, tasks, place.out)
+    accounts = Accounts.total(report.accounts for report in decisions if report.accounts)
     _require_survivors(raw, accounts)
-    return Report(_metrics(reports, accounts), accounts)
+    write_report(sorted(place.out.glob("*.samples.jsonl")), decisions, place.out)
+    return Report(_metrics(measurements, decisions, accounts), accounts)
 
 
-def filter_shard(shard: Path, language: Language, clean: Clean, out: Path) -> Report:
-    """One shard filtered into ``out``; its books and what was changed."""
-    accounts = Accounts()
-    changed: Counter[str] = Counter()
-    samples: list[dict[str, str]] = []
-    with DocumentFile(out / shard.name, FILTERED_SCHEMA) as kept:
-        for row in read_rows(shard):
-            accounts.enter(row["text"])
-            verdict = judge(row["text"], language, clean)
-            if verdict.reason:
-                accounts.drop(verdict.reason, row["text"])
-                if accounts.dropped[verdict.reason].documents <= SAMPLES_PER_REASON:
-                    samples.append(_sample(row, verdict.reason))
-            else:
-                accounts.keep(row["text"])
-                kept.add(_kept_row(row, verdict))
-                changed.update(_changes(verdict))
-    if samples:
-        lines = (json.dumps(sample, ensure_ascii=False) + "\n" for sample in samples)
-        (out / f"{shard.stem}.dropped.jsonl").write_text("".join(lines), encoding="utf-8")
-    return Report(dict(changed), accounts)
-
-
-def read_rows(shard: Path) -> Iterator[Mapping[str, Any]]:
-    """The documents of a shard, one row group in memory at a time."""
-    with pq.ParquetFile(shard) as parquet:
-        for group in range(parquet.num_row_groups):
-            yield from parquet.read_row_group(group).to_pylist()
-
-
-def _kept_row(row: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
-    cleaned = {
-        "text": verdict.text,
-        "language": verdict.language,
-        "language_score": verdict.language_score,
+def _rules(clean: Clean, wanted: Mapping[str, Any], paths: Mapping[str, Path]) -> dict[str, Any]:
+    """What deciding depends on beside measuring and takedowns."""
+    return {
+        "filters": {name: identity(section) for name, section in wanted.items()},
+        "licences": list(clean.licences),
+        "words": [identity(words) for words in clean.words],
+        "lists": {name: sha256_of(path) for name, path in paths.items() if path.is_file()},
     }
-    return {**row, **cleaned}
 
 
-def _changes(verdict: Verdict) -> dict[str, int]:
-    replaced = {f"personal_data_{kind}": n for kind, n in verdict.personal_data.items()}
-    return {**replaced, "boilerplate_lines": verdict.boilerplate_lines}
-
-
-def _sample(row: Mapping[str, Any], reason: str) -> dict[str, str]:
-    # control characters would reach the terminal of whoever looks at the sample
-    text = normalise(row["text"][:SAMPLE_CHARACTERS], "none")
-    return {"reason": reason, "id": row["id"], "text": text}
+def _takedowns(
+    raw: Path, shards: Sequence[str], path: Path | None, engine: CorpusEngine
+) -> list[list[str]]:
+    """For each shard the requests that concern it."""
+    entries = read_takedowns(path)
+    if not entries:
+        return [[] for _ in shards]
+    calls = [(raw / f"{name}.parquet", entries) for name in shards]
+    return engine.map(takedowns_in, calls, "takedown")
 
 
 def _require_survivors(raw: Path, accounts: Accounts) -> None:
@@ -130,19 +142,30 @@ def _require_survivors(raw: Path, accounts: Accounts) -> None:
     raise CorpusError(
         f"no document of {raw} passed the filters: {accounts.entered.documents} entered,"
         f" dropped {reasons}. Look at the recipe's [clean] (language: is [language] code right and"
-        " language_score not too high? too_short: minimum_characters) or at the crawl sources."
+        " language_score not too high? too_short: [clean.length]) or at the crawl sources."
     )
 
 
-def _metrics(reports: list[Report], accounts: Accounts) -> dict[str, Any]:
-    changed: Counter[str] = Counter({f"personal_data_{kind}": 0 for kind in PERSONAL_DATA})
-    changed["boilerplate_lines"] = 0
-    for report in reports:
-        changed.update({k: n for k, n in report.metrics.items() if k != "shard_reused"})
+def _metrics(
+    measurements: Sequence[Report], decisions: Sequence[Report], accounts: Accounts
+) -> dict[str, Any]:
+    changes = ("boilerplate_lines", *(f"personal_data_{kind}" for kind in KINDS))
     return {
-        **shard_counts(reports),
+        **shard_counts(decisions),
+        "shards_measured": shard_counts(measurements)["shards_built"],
         "documents": accounts.kept.documents,
         "kept_share": round(accounts.kept.documents / accounts.entered.documents, 4),
         **{f"dropped_{reason}": n.documents for reason, n in accounts.dropped.items()},
-        **changed,
+        **{name: sum(r.metrics.get(name, 0) for r in decisions) for name in changes},
+        **_throughput(measurements, decisions),
     }
+
+
+def _throughput(measurements: Sequence[Report], decisions: Sequence[Report]) -> dict[str, Any]:
+    """Megabytes of crawled text per second and core, over the shards that were measured now."""
+    size = seconds = 0.0
+    for measured, decided in zip(measurements, decisions, strict=True):
+        if decided.accounts and not measured.metrics["shard_reused"]:
+            size += decided.accounts.entered.bytes / 1e6
+            seconds += measured.metrics["measure_seconds"] + decided.metrics["decide_seconds"]
+    return {"megabytes_per_core_second": round(size / seconds, 2)} if seconds else {}

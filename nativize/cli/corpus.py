@@ -1,6 +1,7 @@
 """Commands on text: clean, score, dedup."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,8 +26,10 @@ def language_of(code: str, words: bool) -> Language:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @language_option
 @words_option
-@click.option("--minimum-characters", default=100, show_default=True)
+@click.option("--preset", default="auto", show_default=True, help="Filters; auto: by language.")
+@click.option("--minimum-characters", type=int, help="Shorter documents are dropped.")
 @click.option("--no-personal-data", is_flag=True, help="Leave personal data as it is.")
+@click.option("--takedown", type=click.Path(path_type=Path), help="List of what to remove.")
 @click.option("--licence", default="unknown", show_default=True)
 @workers_option
 @output
@@ -35,8 +38,10 @@ def clean(
     files: tuple[Path, ...],
     code: str,
     words: bool,
-    minimum_characters: int,
+    preset: str,
+    minimum_characters: int | None,
     no_personal_data: bool,
+    takedown: Path | None,
     licence: str,
     workers: int,
     output: Path,
@@ -50,7 +55,11 @@ def clean(
         CrawlSource(name=f"input-{number}", path=str(path.resolve()), licence=licence)
         for number, path in enumerate(files)
     ]
-    options = Clean(minimum_characters=minimum_characters, personal_data=not no_personal_data)
+    given: dict[str, Any] = {"preset": preset}
+    given |= {"personal_data": ()} if no_personal_data else {}
+    if minimum_characters is not None:
+        given["length"] = {"minimum_characters": minimum_characters}
+    options = Clean.model_validate(given)
     engine = LocalEngine(workers)
 
     def stage(place: Workplace) -> Report:
@@ -58,7 +67,14 @@ def clean(
         crawl = Crawl(source=tuple(sources))
         read = read_crawl(raw, crawl=crawl, directory=Path.cwd(), engine=engine)
         language = language_of(code, words)
-        report = filter_shards(raw.out, place, language=language, clean=options, engine=engine)
+        report = filter_shards(
+            raw.out,
+            place,
+            language=language,
+            clean=options,
+            takedown=str(takedown.resolve()) if takedown else None,
+            engine=engine,
+        )
         metrics = {f"read_{name}": value for name, value in read.metrics.items()}
         return Report({**metrics, **report.metrics}, report.accounts)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nativize.dedup.compiled import compiled
+from nativize.compiled import compiled
 
 Indices = NDArray[np.int64]
 

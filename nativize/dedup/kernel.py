@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from nativize.dedup.compiled import compiled
+from nativize.compiled import compiled
 from nativize.dedup.fold import word_table
 
 UnsignedArray = NDArray[np.uint64]

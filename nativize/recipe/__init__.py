@@ -1,6 +1,6 @@
 """The typed recipe: one TOML file, one model."""
 
-from nativize.recipe.clean import Clean
+from nativize.recipe.clean import Clean, Normalisation
 from nativize.recipe.crawl import Crawl, CrawlSource
 from nativize.recipe.identity import identity, recipe_slice
 from nativize.recipe.load import load_recipe
@@ -39,6 +39,7 @@ __all__ = [
     "Language",
     "Lora",
     "Mixture",
+    "Normalisation",
     "Quality",
     "Recipe",
     "Replay",

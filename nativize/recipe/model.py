@@ -37,7 +37,7 @@ class Replay(Section):
 
     language: Language
     source: tuple[CrawlSource, ...] = Field(min_length=1)
-    clean: Clean = Field(default_factory=lambda: Clean(normalisation="NFC"))
+    clean: Clean = Field(default_factory=Clean)
     dedup: Dedup = Field(default_factory=Dedup)
 
 
@@ -206,6 +206,11 @@ class Recipe(Section):
     language: Language
     crawl: Crawl
     clean: Clean = Field(default_factory=Clean)
+    takedown: str | None = Field(
+        None,
+        description="List of URLs, domains, ids and SHA-256 to remove, from replay text too.",
+        json_schema_extra={EXECUTION: True},
+    )
     quality: Quality = Field(default_factory=Quality)
     dedup: Dedup = Field(default_factory=Dedup)
     replay: Replay

@@ -9,7 +9,7 @@ from nativize.dedup import deduplicate
 from nativize.engine import CorpusEngine
 from nativize.recipe import Crawl, Replay
 
-REPLAY = Stage("replay_corpus", 1, "corpus", reads=("replay",))
+REPLAY = Stage("replay_corpus", 2, "corpus", reads=("replay",))
 
 
 def replay_crawl(replay: Replay) -> Crawl:
@@ -18,21 +18,33 @@ def replay_crawl(replay: Replay) -> Crawl:
 
 
 def make_replay_corpus(
-    place: Workplace, *, replay: Replay, directory: Path, engine: CorpusEngine
+    place: Workplace,
+    *,
+    replay: Replay,
+    takedown: str | None,
+    directory: Path,
+    engine: CorpusEngine,
 ) -> Report:
     """The old language's text, read, filtered and deduplicated; not scored.
 
     Args:
         place: gets ``train/`` and ``heldout/`` shards and the table of clusters.
         replay: language, sources and settings of the old language.
-        directory: the recipe's; source globs are relative to it.
+        takedown: the recipe's list of removed documents, if it has one.
+        directory: the recipe's; source globs and lists are relative to it.
         engine: where shards are worked on.
     """
     crawl = replay_crawl(replay)
     raw, filtered = place.step("raw"), place.step("filtered")
     read = read_crawl(raw, crawl=crawl, directory=directory, engine=engine)
     kept = filter_shards(
-        raw.out, filtered, language=replay.language, clean=replay.clean, engine=engine
+        raw.out,
+        filtered,
+        language=replay.language,
+        clean=replay.clean,
+        takedown=takedown,
+        directory=directory,
+        engine=engine,
     )
     report = deduplicate(
         filtered.out,
