@@ -4,12 +4,11 @@ Text comes from `../shared/data`, which lies beside the project and never in it;
 absent, composed text stands in and the figures say so. A document has at most about 20 kB.
 """
 
-import itertools
 import json
 import random
 import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import zstandard
@@ -44,20 +43,25 @@ def composed_code(language: str) -> str:
 def documents(language: str, size: int) -> list[str]:
     """Distinct documents of about ``size`` bytes of UTF-8, or as many as there are.
 
-    The same call gives the same documents. Sources are mixed, so that a head of the list is a
-    fair sample of it.
+    The same call gives the same documents, and a smaller one the head of a larger: they are
+    shuffled, so that a head is a fair sample of all.
     """
-    texts = SOURCES[language] if TEXT.exists() else [lambda: composed(composed_code(language))]
-    streams = [pages(read()) for read in texts]
-    found: dict[str, None] = {}
+    if not TEXT.exists():
+        return list(up_to(size, pages(composed(composed_code(language)))))
+    found = dict.fromkeys(text for read in SOURCES[language] for text in pages(read()))
+    texts = list(found)
+    random.Random(3).shuffle(texts)
+    return list(up_to(size, texts))
+
+
+def up_to(size: int, texts: Iterable[str]) -> Iterator[str]:
+    """Texts until they have so many bytes."""
     written = 0
-    for text in itertools.chain.from_iterable(itertools.zip_longest(*streams)):
+    for text in texts:
         if written >= size:
-            break
-        if text is not None and text not in found:
-            found[text] = None
-            written += len(text.encode())
-    return list(found)
+            return
+        written += len(text.encode())
+        yield text
 
 
 def pages(texts: Iterator[str]) -> Iterator[str]:
@@ -122,7 +126,9 @@ def wikitext() -> Iterator[str]:
 
 
 def wiki_demo() -> Iterator[str]:
-    yield from (TEXT / "en_wiki_demo.txt").read_text("utf-8").split("\n")
+    """Articles, which lie on one line each, in paragraphs of some sentences."""
+    for article in (TEXT / "en_wiki_demo.txt").read_text("utf-8").split("\n"):
+        yield re.sub(r"(.{400,}?[.!?]) ", r"\1\n", article)
 
 
 def c4_pages() -> Iterator[str]:

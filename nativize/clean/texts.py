@@ -1,0 +1,86 @@
+"""A column of texts as the kernels see it: all UTF-8 in one buffer, and where each text begins.
+
+Neither reading it from Arrow nor writing it back makes a Python object per document.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from nativize.compiled import compiled
+
+
+@dataclass(frozen=True)
+class Texts:
+    """N texts.
+
+    Attributes:
+        data: their UTF-8, one after the other.
+        offsets: N + 1 bytes, where each begins and the last ends.
+    """
+
+    data: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def of_column(cls, column: pa.ChunkedArray) -> Self:
+        """A string column; shares its memory where it lies in one piece."""
+        array = pa.concat_arrays([c.cast(pa.large_string()) for c in column.chunks] or [_NOTHING])
+        _, ends, data = array.buffers()
+        offsets = np.frombuffer(ends, np.int64)[array.offset : array.offset + len(array) + 1]
+        return cls(np.frombuffer(data or b"", np.uint8), offsets)
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Self:
+        return cls.of_column(pa.chunked_array([pa.array(texts, pa.large_string())]))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, number: int) -> str:
+        return self.bytes_of(number).decode()
+
+    def bytes_of(self, number: int) -> bytes:
+        return self.data[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+    def characters(self) -> NDArray[np.int64]:
+        """Code points of each text."""
+        counted: NDArray[np.int64] = _characters(self.data, self.offsets)
+        return counted
+
+    def column(self) -> pa.Array:
+        """The texts as an Arrow array of strings."""
+        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
+        large = pa.Array.from_buffers(pa.large_string(), len(self), buffers)
+        return large.cast(pa.string())
+
+    def replaced(self, changed: Mapping[int, bytes]) -> "Texts":
+        """The same texts, those with the numbers in ``changed`` exchanged."""
+        if not changed:
+            return self
+        pieces: list[NDArray[np.uint8]] = []
+        lengths = np.diff(self.offsets)
+        done = 0
+        for number in sorted(changed):
+            pieces.append(self.data[self.offsets[done] : self.offsets[number]])
+            pieces.append(np.frombuffer(changed[number], np.uint8))
+            lengths[number] = len(changed[number])
+            done = number + 1
+        pieces.append(self.data[self.offsets[done] : self.offsets[-1]])
+        return Texts(np.concatenate(pieces), np.concatenate(([0], np.cumsum(lengths))))
+
+
+@compiled
+def _characters(data: Any, offsets: Any) -> Any:
+    counts = np.zeros(len(offsets) - 1, np.int64)
+    for text in range(len(counts)):
+        for at in range(offsets[text], offsets[text + 1]):
+            counts[text] += (data[at] & 0xC0) != 0x80
+    return counts
+
+
+_NOTHING = pa.array([], pa.large_string())
