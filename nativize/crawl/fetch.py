@@ -107,26 +107,30 @@ def fetch_files(remotes: Sequence[Remote]) -> list[Offer]:
         CrawlError: a file cannot be fetched, is too large, or has another digest than declared;
             what has arrived of the others is kept.
     """
-    missing = [remote for remote in remotes if not is_here(remote)]
+    missing = missing_files(remotes)
     if missing:
         _fetch_missing(missing)
     return [_held(remote) for remote in remotes]
 
 
-def is_here(remote: Remote) -> bool:
-    """Whether the bytes that its offer names lie at its place, as they arrived."""
-    place = place_of(remote)
-    record = place.record()
-    if record is None or not record.is_of(remote.wanted):
-        return False
-    return remembered_digests([place.file])[place.file] == record.sha256
+def missing_files(remotes: Sequence[Remote]) -> list[Remote]:
+    """Those whose bytes do not lie at their place, as their offer names them and they arrived."""
+    records = {place_of(remote).file: place_of(remote).record() for remote in remotes}
+    digests = remembered_digests(file for file, record in records.items() if record)
+
+    def is_here(remote: Remote) -> bool:
+        file = place_of(remote).file
+        record = records[file]
+        return bool(record and record.is_of(remote.wanted) and record.sha256 == digests[file])
+
+    return [remote for remote in remotes if not is_here(remote)]
 
 
 def fetch(remote: Remote, progress: Progress, stop: threading.Event) -> None:
     """One file at its place; where it changed at its server, the bytes that are there now."""
     place = place_of(remote)
     with exclusive(place.beside("lock"), f"fetching {remote.shown}"):
-        if not is_here(remote):  # else another process was faster
+        if missing_files([remote]):  # else another process was faster
             got = receive(remote, place.partial, progress, stop)
             size, digest = place.partial.file.stat().st_size, sha256_of(place.partial.file)
             _require_digest(remote, digest, place)

@@ -4,12 +4,16 @@ Errors of the libraries are not chained: their texts may hold credentials.
 """
 
 import os
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import fsspec
+from fsspec.asyn import AsyncFileSystem
+from fsspec.utils import glob_translate
 
 from nativize.crawl.remote import BLOCK_BYTES, Offer, Reply, UnreachableError, reason, scheme
 from nativize.crawl.remote import without_secrets as shown
@@ -94,12 +98,43 @@ def list_files(url: str) -> dict[str, Offer]:
     with _named(url):
         if scheme(url) != "hf":
             system.invalidate_cache()
-        found: Mapping[str, Any] = system.glob(pattern, detail=True)
+        fits = re.compile(glob_translate(pattern)).match
         return {
-            path.removeprefix(fixed_part(pattern)): offer_of(system, info)
-            for path, info in sorted(found.items())
-            if info["type"] == "file"
+            info["name"].removeprefix(fixed_part(pattern)): offer_of(system, info)
+            for info in sorted(_below(system, pattern), key=lambda info: info["name"])
+            if fits(info["name"])
         }
+
+
+def _below(system: Any, pattern: str) -> Iterator[Mapping[str, Any]]:
+    """The files that a pattern may match.
+
+    Not by the file system's own glob: fsspec's walk leaves out what it cannot list, so that one
+    refused request makes a shorter crawl. Where a flat listing is the file system's own work, it
+    takes a request per thousand files instead of one per directory, and raises.
+    """
+    root = fixed_part(pattern).rstrip("/")
+    levels = pattern.removeprefix(root).strip("/").split("/")
+    if "**" not in levels:
+        yield from _walk(system, root, len(levels))
+    elif _finds_by_itself(system):
+        yield from system.find(root, detail=True).values()
+    else:
+        yield from _walk(system, root, sys.maxsize)
+
+
+def _walk(system: Any, directory: str, levels: int) -> Iterator[Mapping[str, Any]]:
+    for info in system.ls(directory, detail=True):
+        if info["type"] == "file":
+            yield info
+        elif levels > 1 and info["name"].rstrip("/") != directory:
+            yield from _walk(system, info["name"].rstrip("/"), levels - 1)
+
+
+def _finds_by_itself(system: Any) -> bool:
+    if isinstance(system, AsyncFileSystem):
+        return type(system)._find is not AsyncFileSystem._find
+    return type(system).find is not fsspec.AbstractFileSystem.find
 
 
 def fixed_part(pattern: str) -> str:

@@ -20,7 +20,7 @@ from urllib.request import url2pathname
 from nativize.artifact import write_json
 from nativize.crawl.fetch import fetch_files, place_of
 from nativize.crawl.filesystem import fixed_part, list_files
-from nativize.crawl.offers import Recent, with_offers
+from nativize.crawl.offers import LISTINGS, with_offers
 from nativize.crawl.partial import read_json
 from nativize.crawl.remote import WEB, Offer, Remote, UnreachableError, scheme, without_secrets
 from nativize.errors import CrawlError
@@ -31,8 +31,6 @@ log = logging.getLogger(__name__)
 
 PATHS_BYTES = 256_000_000
 """Of an uncompressed file of paths; Common Crawl's 90,000 are 12 MB."""
-
-_listings: Recent[dict[str, Offer]] = Recent()
 
 
 def files_at(source: CrawlSource, url: str) -> list[Remote]:
@@ -76,7 +74,7 @@ def local_path(url: str) -> str:
 
 
 def _matches(source: CrawlSource, url: str) -> list[Remote]:
-    found = _listings.get(url, source.recheck_seconds, lambda: _listed(source, url))
+    found = LISTINGS.get(url, source.recheck_seconds, lambda: _listed(source, url))
     if not found:
         raise CrawlError(
             f"crawl source '{source.name}': no file matches {without_secrets(url)}."

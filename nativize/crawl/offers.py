@@ -41,8 +41,13 @@ class Recent(Generic[T]):
         self._answers[question] = time.monotonic(), fresh
         return fresh
 
+    def forget(self) -> None:
+        """Every answer, since one of them was seen to be old."""
+        self._answers.clear()
 
-_looks: Recent[Offer] = Recent()
+
+LOOKS: Recent[Offer] = Recent()
+LISTINGS: Recent[dict[str, Offer]] = Recent()
 
 
 def with_offers(remotes: Sequence[Remote]) -> list[Remote]:
@@ -81,7 +86,7 @@ def _look(remote: Remote, silent: set[str]) -> Offer:
         if server in silent:  # a thousand files of a dead server must not wait one by one
             raise UnreachableError(f"{remote.shown}: its server does not answer")
         recheck = remote.source.recheck_seconds
-        return _looks.get(remote.url, recheck, lambda: _ask(remote))
+        return LOOKS.get(remote.url, recheck, lambda: _ask(remote))
     except UnreachableError as error:
         record = place_of(remote).record()
         if record is None:

@@ -115,7 +115,8 @@ def _write(
     with partial.file.open("r+b" if reply.offset else "wb") as stream:
         stream.truncate(reply.offset)
         stream.seek(reply.offset)
-        partial.save(stream, reply.offer)  # before its first byte: a resumption must know of what
+        if partial.state.exists():  # what it says of earlier bytes must not stand beside new ones
+            partial.save(stream, reply.offer)
         try:
             _copy(remote, stream, partial, reply, progress, stop)
         finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nativize.artifact.digests import remembered_digests
 from nativize.crawl.fetch import fetch_files
-from nativize.crawl.offers import declared_digest, with_offers
+from nativize.crawl.offers import LISTINGS, LOOKS, declared_digest, with_offers
 from nativize.crawl.places import Offered, files_of
 from nativize.crawl.reader import CrawlFile
 from nativize.errors import CrawlError
@@ -32,6 +32,8 @@ def crawl_files(crawl: Crawl, directory: Path) -> list[CrawlFile]:
     remotes = [entry.remote for entry in offered if entry.remote]
     for remote, held in zip(remotes, fetch_files(remotes), strict=True):
         if held.identity != remote.wanted.identity:
+            LOOKS.forget()
+            LISTINGS.forget()
             raise CrawlError(
                 f"crawl source '{remote.source.name}': {remote.shown} changed at its server while"
                 " the walk went on. What is there now was fetched; start the walk again. If this"

@@ -17,7 +17,6 @@ from nativize.artifact import ArtifactStore, Inputs
 from nativize.crawl import (
     READ_CRAWL,
     crawl_identity,
-    listing,
     listing_digest,
     offers,
     partial,
@@ -39,8 +38,7 @@ def home(tmp_path, monkeypatch):
     """A home of its own, short pauses, and no memory of what other tests asked."""
     monkeypatch.setenv("NATIVIZE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(partial, "FIRST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(offers, "_looks", offers.Recent())
-    monkeypatch.setattr(listing, "_listings", offers.Recent())
+    forget()
     return tmp_path / "home"
 
 
@@ -58,6 +56,12 @@ def memory():
     system.pipe({"/crawl/a.jsonl": ONE, "/crawl/deep/b.jsonl": TWO})
     yield system
     system.rm("/crawl", recursive=True)
+
+
+def forget() -> None:
+    """As a new process, which was told nothing yet."""
+    offers.LOOKS.forget()
+    offers.LISTINGS.forget()
 
 
 def crawl_of(**options) -> Crawl:
@@ -216,7 +220,6 @@ def test_a_file_that_changed_during_the_walk_stops_it_once(server):
     server.files["/crawl/a.jsonl"] = Served(TWO, etag='"two"')
     with pytest.raises(CrawlError, match="start the walk again"):
         crawl_files(crawl, Path("/"))
-    offers._looks = offers.Recent()
     assert contents(crawl) == [TWO]
 
 
@@ -331,6 +334,48 @@ def test_a_copy_from_a_file_system_goes_on_where_it_was(memory, caplog):
     assert "connection lost" in caplog.text
 
 
+class Refusing(Cutting):
+    """The memory, but one directory cannot be listed."""
+
+    protocol = "refusing"
+    find = fsspec.AbstractFileSystem.find
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(path.replace("refusing://", "memory://"))
+
+    def ls(self, path, detail=True, **options):
+        if path == "/crawl/deep":
+            raise OSError("slow down")
+        return super().ls(path, detail=detail, **options)
+
+
+@pytest.mark.parametrize("pattern", ["**/*.jsonl", "*/*.jsonl"])
+def test_a_directory_that_cannot_be_listed_makes_no_shorter_crawl(memory, pattern):
+    fsspec.register_implementation("refusing", Refusing, clobber=True)
+    with pytest.raises(CrawlError, match="slow down"):
+        crawl_identity(crawl_of(path=f"refusing://crawl/{pattern}"), Path("/"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*.jsonl", ["a.jsonl"]),
+        ("*/*.jsonl", ["deep/b.jsonl"]),
+        ("**/*.jsonl", ["a.jsonl", "deep/b.jsonl"]),
+        ("**", ["a.jsonl", "deep/b.jsonl"]),
+        ("deep/?.jsonl", ["b.jsonl"]),
+        ("[ab].jsonl", ["a.jsonl"]),
+    ],
+)
+def test_globs_mean_the_same_everywhere(memory, tmp_path, pattern, found):
+    (tmp_path / "crawl" / "deep").mkdir(parents=True)
+    (tmp_path / "crawl" / "a.jsonl").write_bytes(ONE)
+    (tmp_path / "crawl" / "deep" / "b.jsonl").write_bytes(TWO)
+    assert names(crawl_of(path=f"crawl/{pattern}"), tmp_path) == found
+    assert names(crawl_of(path=f"memory://crawl/{pattern}")) == found
+
+
 def test_a_file_system_is_bounded_too(memory):
     with pytest.raises(CrawlError, match="maximum_file_bytes is 3"):
         crawl_files(crawl_of(path="memory://crawl/*.jsonl", maximum_file_bytes=3), Path("/"))
@@ -374,11 +419,11 @@ def test_the_hub_says_what_its_files_hold(hub, server):
     assert not any("/resolve/" in path for _, path, _ in server.requests)
 
 
-def test_a_pinned_commit_is_asked_for_once(hub, server, monkeypatch):
+def test_a_pinned_commit_is_asked_for_once(hub, server):
     pytest.importorskip("huggingface_hub")
     assert contents(hub) == [ONE, TWO]
     asked = len(server.requests)
-    monkeypatch.setattr(listing, "_listings", offers.Recent())
+    forget()
     assert contents(hub) == [ONE, TWO]
     assert len(server.requests) == asked
 
