@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nativize.crawl.column_pages import Page, read_pages
+from nativize.crawl.column_layout import Page, RowGroup, read_pages, read_row_groups
 from nativize.crawl.fields import column_names, document_of_row
 from nativize.crawl.reader import CrawlFile, Item, Quarantined, size_of
 
@@ -26,22 +26,24 @@ UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError)
 def read_parquet(file: CrawlFile, maximum_bytes: int) -> Iterator[Item]:
     """Every row as a document or a quarantined record."""
     size = file.path.stat().st_size
-    try:
-        parquet = pq.ParquetFile(file.path, page_checksum_verification=True)
-        names = parquet.schema_arrow.names
-    except UNREADABLE as error:
-        yield Quarantined(f"no readable Parquet: {error}", 0, size, size)
-        return
-    with parquet, file.path.open("rb") as stream:
+    with file.path.open("rb") as stream:
+        try:
+            groups = read_row_groups(stream)
+            parquet = pq.ParquetFile(file.path, page_checksum_verification=True)
+            names = parquet.schema_arrow.names
+        except UNREADABLE as error:
+            yield Quarantined(f"no readable Parquet: {error}", 0, size, size)
+            return
         if not {file.source.text_field, file.source.text_field.partition(".")[0]} & set(names):
             reason = f"no column '{file.source.text_field}' among {names}"
             yield Quarantined(reason, 0, size, size)
             return
-        first_row = 0
-        for number in range(parquet.num_row_groups):
-            group = _Group(file, parquet, number, first_row, maximum_bytes)
-            yield from group.items(stream)
-            first_row += group.rows
+        with parquet:
+            first_row = 0
+            for number, layout in enumerate(groups):
+                group = _Group(file, parquet, number, layout, first_row, maximum_bytes)
+                yield from group.items(stream)
+                first_row += layout.rows
 
 
 class _Group:
@@ -52,17 +54,16 @@ class _Group:
         file: CrawlFile,
         parquet: pq.ParquetFile,
         number: int,
+        layout: RowGroup,
         first_row: int,
         maximum_bytes: int,
     ) -> None:
         self._file = file
         self._parquet = parquet
         self._number = number
+        self._layout = layout
         self._first_row = first_row
         self._maximum_bytes = maximum_bytes
-        self._names = set(parquet.schema_arrow.names)
-        self._metadata = parquet.metadata.row_group(number)
-        self.rows = max(0, self._metadata.num_rows)
 
     def items(self, stream: BinaryIO) -> Iterator[Item]:
         done = 0
@@ -75,17 +76,18 @@ class _Group:
             reason = f"row group {self._number} is damaged: {error}"
             yield self._rest(done, reason)
         else:
-            if done < self.rows:
+            if done < self._layout.rows:
                 yield self._rest(done, f"row group {self._number} has fewer rows than it declares")
 
     def _batches(self, stream: BinaryIO) -> Iterator[pa.RecordBatch]:
         bound = self._maximum_bytes * PAGES_OF_A_DOCUMENT
+        text_field = self._file.source.text_field
         columns, longest = [], 1
         for name, pages in self._pages(stream).items():
             if all(page.unfolded_bytes <= bound for page in pages):
                 columns.append(name)
                 longest += max((page.longest_value for page in pages), default=0)
-            elif name == self._file.source.text_field.partition(".")[0]:
+            elif name in {text_field, text_field.partition(".")[0]}:
                 raise OverflowError(f"column '{name}' has a page over {bound} bytes")
         rows = max(1, min(BATCH_ROWS, BATCH_BYTES // longest))
         batches: Iterator[pa.RecordBatch] = self._parquet.iter_batches(
@@ -97,16 +99,13 @@ class _Group:
         """The pages of each column that a document takes something from."""
         wanted = column_names(self._file.source.text_field)
         found: dict[str, list[Page]] = {}
-        for index in range(self._metadata.num_columns):
-            chunk = self._metadata.column(index)
-            path = chunk.path_in_schema
-            name = path if path in self._names else path.partition(".")[0]
-            if name in wanted:
-                found.setdefault(name, []).extend(read_pages(stream, chunk))
+        for chunk in self._layout.chunks:
+            if chunk.path[0] in wanted:
+                found.setdefault(chunk.path[0], []).extend(read_pages(stream, chunk))
         return found
 
     def _rest(self, done: int, reason: str) -> Quarantined:
-        return Quarantined(reason, self._first_row + done, self.rows - done, 0, "rows")
+        return Quarantined(reason, self._first_row + done, self._layout.rows - done, 0, "rows")
 
 
 def _item(file: CrawlFile, row: dict[str, Any], number: int, maximum_bytes: int) -> Item:
