@@ -12,10 +12,14 @@ from collections.abc import Iterable, Iterator
 
 from resiliparse.parse.encoding import detect_encoding
 
+from nativize.crawl.likely_encoding import east_asian, utf_16
+
 GARBAGE_SHARE = 0.05
 """Above this share of half-width kana, private use and controls a decoding is taken for wrong."""
-KANA_SHARE = 0.2
-"""From this share of the characters beyond ASCII on, a decoding is Japanese beyond doubt."""
+LIKELY_SHARE = 0.3
+SURE_SHARE = 0.7
+"""Least share of frequent characters that outweighs a detector which names another encoding of
+East Asia, and one which names a single-byte encoding."""
 DETECT_BYTES = 131_072
 
 BYTE_ORDER_MARKS = (
@@ -37,8 +41,6 @@ LARGER_SET = {
 }
 MULTI_BYTE = {"cp932", "euc_jp", "iso2022_jp", "gb18030", "big5hkscs", "cp949", "utf-8"}
 GARBAGE = re.compile("[\uff61-\uff9f\ue000-\uf8ff\x80-\x9f\ufffd]")
-KANA = re.compile("[\u3041-\u3096\u30a1-\u30fc]")
-NOT_ASCII = re.compile("[^\x00-\x7f]")
 ISO_2022_JP = re.compile(rb"\x1b\$[@B]|\x1b\([BJ]")
 META_CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_\-:]{2,40})""", re.I
@@ -66,7 +68,8 @@ def decode(data: bytes, declared: Iterable[str | None] = (), *, only: str = "aut
         if data.startswith(mark):
             return _strictly(data, name)
     if data.isascii() and not ISO_2022_JP.search(data):
-        return data.decode("ascii")
+        zeros = b"\0" in data and utf_16(data)
+        return _strictly(data, zeros or "ascii")
     texts, name = [], ""
     for name in _candidates(data, declared):
         text = _attempt(data, name)
@@ -88,27 +91,24 @@ def garbage_share(text: str) -> float:
 
 
 def _candidates(data: bytes, declared: Iterable[str | None]) -> Iterator[str]:
-    """Encodings to try, most trusted first; the detector is asked only where it matters."""
+    """Encodings to try, most trusted first; the bytes are asked only where it matters."""
     yield "iso2022_jp" if ISO_2022_JP.search(data) else "utf-8"
     names = [name for name in map(_known, declared) if name]
     if all(name in MULTI_BYTE for name in names):
         yield from names
+    likely = utf_16(data)
+    if likely:
+        yield likely
     detected = _known(detect_encoding(data, DETECT_BYTES)) or "utf-8"
-    if detected not in MULTI_BYTE:
-        detected = _japanese(data) or detected
+    east_asian_too = east_asian(data, detected)
+    if east_asian_too:
+        name, share = east_asian_too
+        if share >= (SURE_SHARE if detected not in MULTI_BYTE else LIKELY_SHARE):
+            yield name
     if detected in MULTI_BYTE:  # single-byte encodings decode anything and prove nothing
         yield detected
     yield from names
     yield detected
-
-
-def _japanese(data: bytes) -> str | None:
-    """The encoding that makes Japanese of bytes too few for the detector."""
-    for name in ("cp932", "euc_jp"):
-        text = _attempt(data, name) or ""
-        if len(KANA.findall(text)) > KANA_SHARE * len(NOT_ASCII.findall(text)):
-            return name
-    return None
 
 
 def _known(name: str | None) -> str | None:
@@ -120,6 +120,7 @@ def _known(name: str | None) -> str | None:
 
 
 def _attempt(data: bytes, name: str) -> str | None:
+    """The text in an encoding, if it has no undecodable byte."""
     try:
         return data.decode(name)
     except UnicodeError:

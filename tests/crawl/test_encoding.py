@@ -31,6 +31,35 @@ def test_few_bytes_of_shift_jis_are_still_japanese():
     assert decode("雨の日".encode("cp932")) == "雨の日"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [TEXT, "English, with ASCII only.", "Жил-был у бабушки козлик.", "다람쥐 헌 쳇바퀴에 타고파."],
+)
+def test_utf_16_needs_no_byte_order_mark(text, encoding):
+    assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("키스의 고유조건은 입술끼리 만나야 하고", "cp949"),
+        ("Жил-был у бабушки серенький козлик, и звали его никак.", "cp1251"),
+        ("Жил-был у бабушки серенький козлик, и звали его никак.", "koi8-r"),
+        ("Größe und Übermut: schöne Füße überall, müßig und fröhlich.", "cp1252"),
+        ("Ο γρήγορος καφές αλεπού πηδάει πάνω από το σκυλί.", "cp1253"),
+    ],
+)
+def test_neighbours_of_chinese_and_japanese_are_told_apart(text, encoding):
+    assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "euc_jp"])
+def test_markup_before_the_text_hides_nothing(encoding):
+    page = "<p class=x>\n" * 2000 + "雨の日。"
+    assert decode(page.encode(encoding)) == page
+
+
 def test_one_bad_byte_is_an_error_with_its_place():
     data = TEXT.encode()[:30] + b"\xff" + TEXT.encode()[30:]
     with pytest.raises(UndecodableError, match="byte 30"):
