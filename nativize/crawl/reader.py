@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from nativize.artifact import Count
+from nativize.crawl.cleaners import CLEANERS
 from nativize.crawl.document import Document, document_id, text_sha256
 from nativize.recipe import CrawlSource
 
@@ -67,7 +68,11 @@ class CrawlFile:
         language: str = "",
         licence: str = "",
     ) -> Document | Dropped:
-        """The document at a place in this file; one without any text is dropped as empty."""
+        """The document at a place in this file, cleaned as its source says.
+
+        One without any text is dropped as empty.
+        """
+        text = CLEANERS[self.source.cleaner](text)
         if not text.strip():
             return Dropped("empty", length)
         return Document(

@@ -1,7 +1,7 @@
 """The section [crawl]: where documents come from, and the bounds of reading."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -82,7 +82,13 @@ class CrawlSource(Section):
     )
     licence: str = Field("unknown", description="Recorded with every document that names none.")
     encoding: str = Field("auto", description="Character encoding; auto: declared, then detected.")
-    text_field: str = Field("text", description="Field of the text in JSONL and Parquet.")
+    text_field: str = Field(
+        "text",
+        description="Field of the text in JSONL, JSON and Parquet; dots reach nested fields.",
+    )
+    cleaner: Literal["none", "aozora", "gutenberg"] = Field(
+        "none", description="What is taken out of each text: a library's own markup and licence."
+    )
 
     @property
     def paths(self) -> tuple[str, ...]:
