@@ -26,8 +26,8 @@ from benchmarks.peers import environment
 
 LANGUAGES = ("ja", "zh", "en")
 AS_PEERS = {
-    "ja": {"as HojiChar": {"preset": "hojichar"}, "as FineWeb-2": {"preset": "fineweb2"}},
-    "zh": {"as FineWeb-2": {"preset": "fineweb2"}},
+    "ja": {"as HojiChar": {"preset": "hojichar"}, "as FineWeb-2": {"preset": "fineweb2_ja"}},
+    "zh": {"as FineWeb-2": {"preset": "fineweb2_zh"}},
     "en": {"as FineWeb": {"preset": "fineweb"}},
 }
 """Our own with a peer's filters, beside the preset of the language."""

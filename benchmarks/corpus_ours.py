@@ -18,10 +18,16 @@ import pyarrow.parquet as pq
 
 from benchmarks.peers.measure import WARM_UP, peak_megabytes
 from nativize.artifact import ArtifactStore, Inputs, file_digests
-from nativize.clean.stage import FILTER, filter_shard, filter_shards
+from nativize.clean.decide import decide_shard
+from nativize.clean.measure import measure_shard
+from nativize.clean.presets import thresholds
+from nativize.clean.stage import FILTER, filter_shards
 from nativize.crawl.document import SCHEMA, DocumentFile, text_sha256
 from nativize.engine import LocalEngine
-from nativize.recipe import Clean, Language
+from nativize.recipe import Clean, Language, identity
+
+SPACED = ("en",)
+"""Languages whose words are parted by spaces, which a recipe says by ``shingle = "words"``."""
 
 
 def main() -> None:
@@ -32,7 +38,9 @@ def main() -> None:
     parser.add_argument("--clean", required=True, type=json.loads)
     options = parser.parse_args()
     pa.set_cpu_count(1)  # as the peers: one core
-    language, clean = Language(code=options.language), Clean.model_validate(options.clean)
+    shingle = "words" if options.language in SPACED else "characters"
+    language = Language(code=options.language, shingle=shingle)
+    clean = Clean.model_validate(options.clean)
     command = measured if options.command == "shard" else refreshed
     print(json.dumps(command(*options.inputs, language=language, clean=clean)))
 
@@ -62,6 +70,14 @@ def measured(shard: Path, *, language: Language, clean: Clean) -> dict[str, Any]
     }
 
 
+def filter_shard(shard: Path, language: Language, clean: Clean, out: Path) -> None:
+    """Both halves of the stage on one shard, without its keeping of shards."""
+    wanted = thresholds(language, clean)
+    with tempfile.TemporaryDirectory(dir=out.parent) as name:
+        measure_shard(shard, language, clean, wanted, Path(name))
+        decide_shard(Path(name) / shard.name, language, clean, wanted, {}, [], out)
+
+
 def refreshed(old: Path, new: Path, *, language: Language, clean: Clean) -> dict[str, float]:
     """Seconds of a first walk over ``old``, and of a second one with ``new`` added."""
     with tempfile.TemporaryDirectory() as name:
@@ -82,7 +98,7 @@ def walked(store: Path, raw: Path, language: Language, clean: Clean) -> float:
     started = time.perf_counter()
     ArtifactStore(store, "benchmark").materialise(
         FILTER,
-        {"clean": clean.model_dump(mode="json")},
+        {"language": identity(language), "clean": identity(clean)},
         Inputs(outside=dict(file_digests(raw, ".parquet"))),
         lambda place: filter_shards(
             raw, place, language=language, clean=clean, engine=LocalEngine(1)
