@@ -69,13 +69,13 @@ def _keep_lines(data: Any, offsets: Any, terminal: bool, least_words: int) -> An
                 o = begin
                 continue
             verdict = _verdict(out, start, o, words, longest, terminal, least_words)
-            if verdict > 0:
-                marks[text] |= verdict
             if verdict == 0:
                 sentences[text] += _sentences(out, start, o)
                 newlines = 1
-            else:
-                o = begin
+                continue
+            marks[text] |= max(verdict, 0)
+            newlines -= 1
+            o = begin
         ends[text + 1] = o
     return out[:o].copy(), ends, sentences, marks
 
@@ -89,6 +89,7 @@ def _copy_line(data: Any, at: int, end: int, out: Any, o: int) -> Any:
         if byte == 91:
             skipped = _citation(data, at, end)
             if skipped:
+                words += length == 0
                 length += skipped
                 at += skipped
                 continue

@@ -102,7 +102,7 @@ def _suspects(data: Any, offsets: Any, table: Any, starts: Any) -> Any:
             if at - begin > 4 * MAXIMUM_LINE_CHARACTERS:
                 kind &= PERSONAL
             else:
-                kind |= MENU | SIGN if _begins_like_furniture(data, begin, at, starts) else 0
+                kind |= _kind_by_start(data, begin, at, starts)
                 kind |= SIGN if _is_notice(data, begin, at) else 0
             if kind:
                 if found == room:
@@ -250,19 +250,22 @@ def _is_notice(data: Any, at: int, end: int) -> bool:
 
 
 @compiled
-def _begins_like_furniture(data: Any, at: int, end: int, starts: Any) -> bool:
-    key, characters = 0, 0
+def _kind_by_start(data: Any, at: int, end: int, starts: Any) -> int:
+    """What a line may be by its first characters; no menu ends like a sentence."""
+    begin, key, characters = at, 0, 0
     while at < end and characters < 3:
         point, length = decode(data, at)
         if characters or not _is_separator(point):
             if characters == 0 and spells(data, at, end, b"copyright"):
-                return True
+                return SIGN
             key = key << 21 | _lower(point)
             characters += 1
             if characters > 1 and _holds(starts, key):
-                return not _ends_sentence(data, at, end)
+                if not _ends_sentence(data, begin, end):
+                    return MENU | SIGN
+                return SIGN if point > 0x3000 else 0
         at += length
-    return False
+    return 0
 
 
 @compiled

@@ -269,9 +269,10 @@ def _count_lines(points: Any, kinds: Any, size: int, row: Any) -> None:
 @compiled
 def _add(seen: Any, value: Any) -> bool:
     """Whether a hash is new; 0 marks a free slot."""
-    value = value | np.uint64(1)
+    # lines that differ in their last character differ in low bits, and the lowest is given away
+    value = (value * np.uint64(0xBF58476D1CE4E5B9)) | np.uint64(1)
     mask = np.uint64(len(seen) - 1)
-    slot = (value * np.uint64(0xBF58476D1CE4E5B9)) >> np.uint64(32) & mask
+    slot = value >> np.uint64(32) & mask
     while seen[slot] != 0:
         if seen[slot] == value:
             return False

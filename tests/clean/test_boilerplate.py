@@ -2,7 +2,10 @@
 
 import pytest
 
-from nativize.clean.boilerplate import is_boilerplate, without_boilerplate
+from nativize.clean.boilerplate import is_boilerplate
+from nativize.clean.texts import Texts
+from nativize.clean.tidy import tidy
+from nativize.recipe import Clean, Language
 
 
 @pytest.mark.parametrize(
@@ -44,7 +47,12 @@ def test_text_is_left_alone(line):
 
 
 def test_the_text_closes_over_dropped_lines():
-    assert without_boilerplate("メニュー\n\n本文。\n\nログイン\n\n続き。\nシェアする") == (
-        "本文。\n\n続き。",
-        3,
-    )
+    texts = Texts.of(["メニュー\n\n本文。\n\nログイン\n\n続き。\nシェアする", "本文。", "ホーム"])
+    tidied = tidy(texts, Language(code="ja"), Clean())
+    assert [tidied.texts[n] for n in range(3)] == ["本文。\n\n続き。", "本文。", ""]
+    assert tidied.furniture_lines.tolist() == [3, 0, 1]
+
+
+def test_furniture_stays_when_asked():
+    tidied = tidy(Texts.of(["ホーム\n本文。"]), Language(code="ja"), Clean(boilerplate_lines=False))
+    assert tidied.texts[0] == "ホーム\n本文。"

@@ -2,7 +2,9 @@
 
 import pytest
 
-from nativize.clean.mojibake import is_mojibake
+from benchmarks import real_text
+from nativize.clean.mojibake import find_mojibake, is_mojibake
+from nativize.clean.texts import Texts
 
 JAPANESE = (
     "柔道は、相手の力を利用して投げたり抑えたりする武道です。カタカナも、コーヒーも入ります。"
@@ -34,3 +36,19 @@ def test_every_wrong_turn_is_seen(encoding, read_as):
 def test_replacement_characters_are_seen_from_one_in_two_hundred():
     assert is_mojibake("あ" * 100 + "\ufffd")
     assert not is_mojibake("あ" * 300 + "\ufffd")
+
+
+def test_the_quick_look_over_many_texts_says_the_same():
+    wrong_turns = [
+        ("utf-8", "latin-1"),
+        ("cp932", "cp1252"),
+        ("euc_jp", "cp932"),
+        ("utf-8", "cp932"),
+    ]
+    texts = [*CLEAN, "é", "¤", "\ufffd", "縺", "\uff61" * 4]
+    for text in [*real_text.documents("ja", 300_000), *CLEAN]:
+        texts.append(text)
+        for encoding, read_as in wrong_turns:
+            garbled = text[:500].encode(encoding, "replace").decode(read_as, "replace")
+            texts += [garbled, text[:200] + garbled[:60]]
+    assert find_mojibake(Texts.of(texts)).tolist() == [is_mojibake(text) for text in texts]

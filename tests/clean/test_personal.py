@@ -3,6 +3,9 @@
 import pytest
 
 from nativize.clean.personal import luhn, replace_personal_data
+from nativize.clean.texts import Texts
+from nativize.clean.tidy import tidy
+from nativize.recipe import Clean, Language
 
 
 @pytest.mark.parametrize(
@@ -16,6 +19,7 @@ from nativize.clean.personal import luhn, replace_personal_data
         ("番号4111111111111111で", "番号<card>で"),
         ("番号 4242 4242 4242 4242 で", "番号 <card> で"),
         ("5555-5555-5555-4444", "<card>"),
+        ("個人番号は1234 5678 9018です", "個人番号は<my_number>です"),
         ("192.0.2.17から、2001:db8::1fから", "<ip>から、<ip>から"),
     ],
 )
@@ -27,6 +31,8 @@ def test_personal_data_becomes_a_typed_placeholder(text, result):
     "text",
     [
         "4111111111111112",
+        "1234 5678 9019",
+        "1234-5678 9018",
         "0000000000000000",
         "2026-11-22 03:34:18",
         "999.1.2.3",
@@ -51,3 +57,13 @@ def test_replacements_are_counted_by_kind():
 def test_luhn_accepts_only_the_right_last_digit(number, valid):
     assert luhn(number) is valid
     assert [luhn(number[:-1] + digit) for digit in "0123456789"].count(True) == 1
+
+
+def test_only_the_named_kinds_are_replaced():
+    text = "a@b.example 03-0123-4567 123456789018"
+    assert replace_personal_data(text, ["phone"])[0] == "a@b.example <phone> 123456789018"
+
+
+@pytest.mark.parametrize(("code", "result"), [("ja", "<my_number>"), ("en", "123456789018")])
+def test_my_number_is_looked_for_in_japanese_text_only(code, result):
+    assert tidy(Texts.of(["123456789018"]), Language(code=code), Clean()).texts[0] == result
