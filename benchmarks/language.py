@@ -72,7 +72,7 @@ def measure(name: str, language: str, texts: Sequence[str], count: int) -> Itera
         if len(found) < FEWEST_PIECES:
             continue
         answers = [identify(piece, language) for piece in found]
-        wrong = Counter(likeliest for likeliest, _ in answers if likeliest != language)
+        wrong = Counter(likeliest or "none" for likeliest, _ in answers if likeliest != language)
         yield Cell(
             source=name,
             language=language,
