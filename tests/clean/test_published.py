@@ -16,6 +16,8 @@ from tests.clean import published_swallow as swallow
 from tests.clean import published_web as web
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+PEERS_HOME = environment.directory().parent
+"""Where the peers are installed, looked up before tests get a home of their own."""
 
 
 def test_each_occurrence_but_the_first_is_a_duplicate():
@@ -230,12 +232,14 @@ def samples(language: str) -> dict[str, str]:
 
 def of_peers(script: str, place: Path, texts: dict[str, str], *arguments: str):
     """A peer's answer about texts."""
-    if not environment.is_installed():
-        pytest.skip("the peers are not installed; `python -m benchmarks.corpus` does it")
     path = place / "documents.jsonl"
     rows = ({"id": name, "text": text} for name, text in texts.items())
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return environment.run(script, str(path), *arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NATIVIZE_HOME", str(PEERS_HOME))
+        if not environment.is_installed():
+            pytest.skip("the peers are not installed; `python -m benchmarks.corpus` does it")
+        return environment.run(script, str(path), *arguments)
 
 
 @pytest.fixture(scope="module", params=("en", "ja", "zh"))
