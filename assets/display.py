@@ -1,18 +1,21 @@
 """What a person sees of a value in the UI. All text from a corpus is escaped here."""
 
 import base64
-import html
+import json
 from pathlib import Path
 
 from dagster import MetadataValue, TableRecord
 
-from nativize.artifact import REPORT, Accounts, Artifact
+from nativize.artifact import REPORT, Accounts, Artifact, Count
 
 MOST_TEXT = 4_000
+MOST_CELL_TEXT = 160
+SPEAKING = frozenset("&<>\"'|`[]()*_~#\\!")
+"""What HTML and Markdown read as more than itself."""
 
 
 def metadata_of(artifact: Artifact) -> dict[str, object]:
-    """Figures, reason, books and pictures of a value as Dagster metadata."""
+    """Figures, reason, books, tables and pictures of a value as Dagster metadata."""
     record = artifact.record
     shown: dict[str, object] = {
         "reused": artifact.reused,
@@ -25,13 +28,13 @@ def metadata_of(artifact: Artifact) -> dict[str, object]:
     if artifact.report.accounts:
         shown["accounts"] = _funnel(artifact.report.accounts)
     for path in sorted((artifact.path / REPORT).glob("*")):
-        shown[path.stem.replace("_", " ")] = _picture_or_text(path)
+        shown[path.stem.replace("_", " ")] = _shown(path)
     return shown
 
 
 def escaped(text: str) -> str:
     """Text that Markdown and HTML show as it is."""
-    return html.escape(text).replace("|", "&#124;").replace("`", "&#96;").replace("[", "&#91;")
+    return "".join(f"&#{ord(letter)};" if letter in SPEAKING else letter for letter in text)
 
 
 def _plain(value: object) -> object:
@@ -39,15 +42,37 @@ def _plain(value: object) -> object:
 
 
 def _funnel(accounts: Accounts) -> MetadataValue:
+    """What entered, where it went, and what share of it that is."""
     rows = [("entered", accounts.entered)]
-    rows += [(f"dropped: {reason}", count) for reason, count in accounts.dropped.items()]
+    dropped = sorted(accounts.dropped.items(), key=lambda item: -item[1].documents)
+    rows += [(f"dropped: {reason}", count) for reason, count in dropped]
     rows += [("quarantined", accounts.quarantined), ("kept", accounts.kept)]
-    return MetadataValue.table([TableRecord({"": name, **vars(count)}) for name, count in rows])
+    whole = max(accounts.entered.documents, 1)
+    return MetadataValue.table([_funnel_row(name, count, whole) for name, count in rows])
 
 
-def _picture_or_text(path: Path) -> MetadataValue:
+def _funnel_row(name: str, count: Count, whole: int) -> TableRecord:
+    share = f"{100 * count.documents / whole:.1f} %"
+    return TableRecord({"": name, "share of documents": share, **vars(count)})
+
+
+def _shown(path: Path) -> MetadataValue:
     if path.suffix == ".png":
         data = base64.b64encode(path.read_bytes()).decode()
         return MetadataValue.md(f"![{escaped(path.stem)}](data:image/png;base64,{data})")
-    text = path.read_text(encoding="utf-8", errors="replace")[:MOST_TEXT]
-    return MetadataValue.md(f"<pre>{escaped(text)}</pre>")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix == ".json" and "columns" in (table := json.loads(text)):
+        return MetadataValue.md(_table(table))
+    return MetadataValue.md(f"<pre>{escaped(text[:MOST_TEXT])}</pre>")
+
+
+def _table(table: dict[str, list[list[object]]]) -> str:
+    """A table of a report as Markdown; long texts are cut, newlines shown as ⏎."""
+    head, *rows = [[_cell(value) for value in line] for line in (table["columns"], *table["rows"])]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    cut = text if len(text) <= MOST_CELL_TEXT else text[:MOST_CELL_TEXT] + "…"
+    return escaped(cut).replace("\n", " ⏎ ")

@@ -21,17 +21,16 @@ from nativize.clean.filters import Mask, Thresholds, drops
 from nativize.clean.lists import Lists
 from nativize.clean.measure import LANGUAGE_SCORE
 from nativize.clean.personal import KINDS
-from nativize.clean.report import SAMPLES, length_counts, sample
 from nativize.clean.statistics import Columns
 from nativize.clean.takedown import taken_down
 from nativize.clean.texts import Texts
 from nativize.crawl import SCHEMA
 from nativize.crawl.document import open_writer
+from nativize.crawl.report import KEPT, SAMPLES, length_counts, sample
 from nativize.recipe import Clean, Language
 
 FILTERED_SCHEMA = SCHEMA.append(LANGUAGE_SCORE)
 """A document with the probability that it is in the recipe's language."""
-KEPT = "kept"
 
 
 def decide_shard(

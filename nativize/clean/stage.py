@@ -23,8 +23,8 @@ from nativize.clean.lists import list_paths
 from nativize.clean.measure import measure_identity, measure_shard
 from nativize.clean.personal import KINDS
 from nativize.clean.presets import thresholds
-from nativize.clean.report import write_report
 from nativize.clean.takedown import read_takedowns, takedowns_in
+from nativize.crawl.report import draw_lengths, write_samples
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.errors import CorpusError
 from nativize.recipe import Clean, Language, identity
@@ -105,7 +105,8 @@ def filter_shards(
     decisions = place.shards.build(engine, decide_shard, tasks, place.out)
     accounts = Accounts.total(report.accounts for report in decisions if report.accounts)
     _require_survivors(raw, accounts)
-    write_report(sorted(place.out.glob("*.samples.jsonl")), decisions, place.out)
+    write_samples(sorted(place.out.glob("*.samples.jsonl")), place.out)
+    draw_lengths(decisions, place.out)
     return Report(_metrics(measurements, decisions, accounts), accounts)
 
 

@@ -6,11 +6,14 @@ makes new shards and leaves the old ones alone.
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nativize.artifact import (
     Accounts,
@@ -25,6 +28,15 @@ from nativize.artifact.digests import remembered_digests
 from nativize.crawl.document import Document, DocumentFile
 from nativize.crawl.formats import BY_NAME
 from nativize.crawl.reader import CrawlFile, Dropped, Quarantined, size_of
+from nativize.crawl.report import (
+    KEPT,
+    SAMPLES,
+    draw_lengths,
+    length_counts,
+    sample,
+    write_quarantine,
+    write_samples,
+)
 from nativize.crawl.sources import crawl_files, shard_stem
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.errors import CrawlError
@@ -36,7 +48,7 @@ READ_CRAWL = Stage(
     group="corpus",
     reads=("crawl",),
     shard_reads=(),  # a task's identity names the options of its own source
-    volatile=("*.quarantine.jsonl",),
+    volatile=("*.quarantine.jsonl", "*.samples.jsonl"),
 )
 
 BUNDLE_FILES = 64
@@ -72,6 +84,9 @@ def read_crawl(
     reports = place.shards.build(engine or LocalEngine(), read_bundle, tasks, place.out)
     accounts = Accounts.total(report.accounts for report in reports if report.accounts)
     _require_documents(accounts, files)
+    write_samples(sorted(place.out.glob("*.samples.jsonl")), place.out)
+    write_quarantine(sorted(place.out.glob("*.quarantine.jsonl")), place.out)
+    draw_lengths(reports, place.out)
     return Report(_metrics(files, reports, accounts), accounts)
 
 
@@ -108,17 +123,37 @@ def _ends_bundle(file: CrawlFile) -> bool:
 def read_bundle(
     files: tuple[CrawlFile, ...], maximum_document_bytes: int, shard_text_bytes: int, out: Path
 ) -> Report:
-    """Crawl files as shards in ``out``; their books."""
+    """Crawl files as shards in ``out``; their books, the lengths of the documents, and samples."""
+    started = time.process_time()
     accounts, stem = Accounts(), shard_stem(files[0])
     refused: list[str] = []
+    seen = _Seen()
     documents = chain.from_iterable(
         _documents(file, maximum_document_bytes, accounts, refused) for file in files
     )
-    shards = write_shards(documents, out, stem, shard_text_bytes, accounts)
+    shards = write_shards(map(seen.look, documents), out, stem, shard_text_bytes, accounts)
+    (out / f"{stem}.samples.jsonl").write_text("".join(seen.samples), encoding="utf-8")
     if refused:
         (out / f"{stem}.quarantine.jsonl").write_text("".join(refused), encoding="utf-8")
     crawl_bytes = sum(file.path.stat().st_size for file in files)
-    return Report({"shards": shards, "files": len(files), "crawl_bytes": crawl_bytes}, accounts)
+    figures = {"shards": shards, "files": len(files), "crawl_bytes": crawl_bytes}
+    seconds = {"read_seconds": time.process_time() - started}
+    return Report({**figures, **seconds, "lengths_kept": seen.lengths.tolist()}, accounts)
+
+
+class _Seen:
+    """What passes on its way into shards: the first documents, and all lengths."""
+
+    def __init__(self) -> None:
+        self.samples: list[str] = []
+        self.lengths = length_counts(np.empty(0, np.int64))
+
+    def look(self, document: Document) -> Document:
+        self.lengths += length_counts(np.array([len(document.text)]))
+        if len(self.samples) < SAMPLES:
+            line = json.dumps(sample(vars(document), KEPT), ensure_ascii=False)
+            self.samples.append(line + "\n")
+        return document
 
 
 def write_shards(
@@ -217,4 +252,13 @@ def _metrics(
         "characters": accounts.kept.characters,
         "dropped": accounts.dropped_total().documents,
         "quarantined": accounts.quarantined.documents,
+        **_throughput(reports),
     }
+
+
+def _throughput(reports: list[Report]) -> dict[str, float]:
+    """Megabytes of crawl files per second and core, over the shards that were read now."""
+    new = [report.metrics for report in reports if not report.metrics["shard_reused"]]
+    seconds = sum(metrics["read_seconds"] for metrics in new)
+    size = sum(metrics["crawl_bytes"] for metrics in new) / 1e6
+    return {"megabytes_per_core_second": round(size / seconds, 2)} if seconds else {}
