@@ -19,6 +19,14 @@ from nativize.recipe import CrawlSource
         ("A.JSONL", "jsonl"),
         ("a.v2.md", "text"),
         ("a.txt.gz", "text"),
+        ("ja.txt.xz", "cc100"),
+        ("a.warc.wat.gz", "wat"),
+        ("a.arc.gz", "arc"),
+        ("index.HTML", "html"),
+        ("a.json.gz", "json"),
+        ("a.po", "po"),
+        ("jawiki-20251101-pages-articles.xml.bz2", "wikipedia"),
+        ("jawiki-20251101-pages-articles1.xml-p1p114794.bz2", "wikipedia"),
     ],
 )
 def test_a_name_tells_the_format(name, kind):

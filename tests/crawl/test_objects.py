@@ -2,8 +2,11 @@
 
 import gzip
 import json
+import tarfile
+import tracemalloc
 
 import pytest
+import zstandard
 
 OBJECTS = [{"text": '一"}]{[\\'}, {"text": "二", "more": {"a": [{"b": "}"}]}}, {"text": "三"}]
 
@@ -87,10 +90,6 @@ def test_an_object_that_never_ends_is_quarantined_with_the_rest(read):
 
 
 def test_tang_poems_are_read_from_their_paragraphs(read, shared_data, tmp_path):
-    import tarfile
-
-    import zstandard
-
     with (shared_data / "text" / "zh_poetry_tang.tar.zst").open("rb") as pack:
         stream = zstandard.ZstdDecompressor().stream_reader(pack)
         with tarfile.open(fileobj=stream, mode="r|") as tar:
@@ -98,3 +97,22 @@ def test_tang_poems_are_read_from_their_paragraphs(read, shared_data, tmp_path):
     found = read("a.json", data, 10_000_000, text_field="paragraphs")
     assert len(found.documents) + len(found.dropped) == len(json.loads(data))
     assert len(found.documents) > 900
+
+
+def test_an_object_over_the_bound_is_not_held(read):
+    data = json.dumps([{"text": "一"}, {"text": "x" * 30_000_000}, {"text": "三"}]).encode()
+    tracemalloc.start()
+    found = read("a.json", data, maximum_bytes=100_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.texts == ["一", "三"]
+    assert peak < 5_000_000
+
+
+def test_damage_of_one_member_keeps_the_objects_of_the_next(read):
+    first, second, third = (
+        gzip.compress(json.dumps({"text": text * 100}, indent=1).encode()) for text in "一二三"
+    )
+    found = read("a.json.gz", first + second[:-12] + third)
+    assert [text[0] for text in found.texts] == ["一", "三"]
+    assert found.quarantined

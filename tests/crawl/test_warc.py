@@ -3,6 +3,7 @@
 import gzip
 
 import pytest
+import zstandard
 
 from tests.crawl.crawl_files import http, members, page, warc_record
 
@@ -47,6 +48,23 @@ def test_wet_conversions_are_documents(read):
     record = warc_record("雨です。".encode(), kind="conversion", head=head)
     found = read("a.warc.wet.gz", members(record)).documents[0]
     assert (found.text, found.language) == ("雨です。", "jpn")
+
+
+@pytest.mark.parametrize("name", ["a.warc", "a.warc.wet", "a.warc.wat"])
+def test_the_record_type_says_what_it_holds_whatever_the_file_is_called(read, name):
+    records = [
+        page("応答。"),
+        warc_record("変換。".encode(), kind="conversion", head="Content-Type: text/plain"),
+        warc_record("資源。".encode(), kind="resource", head="Content-Type: text/plain"),
+        warc_record(b"{}", kind="metadata", head="Content-Type: application/json"),
+    ]
+    found = read(name, b"".join(records))
+    assert (found.texts, found.dropped) == (["応答。", "変換。", "資源。"], ["record_metadata"])
+
+
+def test_zstd_compresses_warcs_too(read):
+    frames = b"".join(zstandard.compress(page(text)) for text in ("一。", "二。"))
+    assert read("a.warc.zst", frames).texts == ["一。", "二。"]
 
 
 def test_a_chunked_and_gzipped_body_is_decoded(read):

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import tracemalloc
 
 import pytest
 
@@ -161,3 +162,26 @@ def test_real_articles_show_no_markup(read, shared_data, name):
     text = "".join(found.texts)
     marks = sum(text.count(mark) for mark in ("{{", "[[", "<ref", "{|", "'''", "-{", "__"))
     assert marks <= len(text) / 100_000
+
+
+def test_damage_of_one_stream_keeps_the_pages_of_the_others(read):
+    texts = [
+        "".join(wiki_page(f"{n}{m}", f"本文{n}。" * 50, identifier=m) for m in range(20))
+        for n in "甲乙丙"
+    ]
+    streams = [bz2.compress(HEAD.encode()), *(bz2.compress(text.encode()) for text in texts)]
+    broken = bytearray(streams[2])
+    broken[len(broken) // 2] ^= 0xFF
+    found = read("a.xml.bz2", b"".join([*streams[:2], bytes(broken), streams[3]]))
+    assert [text[0] for text in found.texts] == ["甲"] * 20 + ["丙"] * 20
+    assert found.quarantined
+
+
+def test_a_page_over_the_bound_is_not_held(read):
+    data = dump(wiki_page("A", "甲。"), wiki_page("B", "x" * 30_000_000), wiki_page("C", "丙。"))
+    tracemalloc.start()
+    found = read("a.xml", data, maximum_bytes=100_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.texts == ["A\n\n甲。", "C\n\n丙。"]
+    assert peak < 5_000_000
