@@ -31,7 +31,7 @@ ENDS_BLANK = re.compile(rb"\n\r?\n\Z")
 AFTER = re.compile(rb"(?:\r?\n){0,3}(?:WARC/\d|\Z)")
 NO_HEADER = re.compile(rb"\0|" + BEGIN.pattern)
 """What stands in no header: zeros of a lost disk block, or another record's beginning."""
-FIELD = re.compile(rb"\nWARC-(?:Type|Date|Record-ID|Target-URI):", re.I)
+FIELD = re.compile(rb"\n(?:WARC-(?:Type|Date|Record-ID|Target-URI)|Content-Length):", re.I)
 
 
 @dataclass(frozen=True)
