@@ -9,7 +9,7 @@ from nativize.artifact import Report
 from nativize.artifact.fingerprint import fingerprint
 from nativize.clean import FILTER, clean_digests, filter_shards
 from nativize.crawl import READ_CRAWL, listing_digest, read_crawl
-from nativize.dedup import DEDUPLICATE, deduplicate
+from nativize.dedup import DEDUPLICATE, BucketRule, deduplicate
 from nativize.quality import SCORE, TRAIN_QUALITY, score_shards, train_quality_model
 from nativize.recipe import Recipe
 from nativize.replay import REPLAY, make_replay_corpus, replay_crawl
@@ -85,7 +85,7 @@ def deduplicated_corpus(stretch: Stretch, scored: Path) -> Report:
         stretch.place,
         language=recipe.language,
         dedup=recipe.dedup,
-        keep_buckets=recipe.quality.keep_buckets,
+        buckets=BucketRule.of(recipe.quality),
         engine=stretch.engine,
     )
 

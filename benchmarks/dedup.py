@@ -157,7 +157,7 @@ def ours(texts: Sequence[str]) -> set[Pair]:
                 place,
                 language=Language(code="ja"),
                 dedup=SETTINGS,
-                keep_buckets=None,
+                buckets=None,
                 engine=LocalEngine(1),
             )
         rows = pq.read_table(root / "out" / "clusters.parquet").to_pylist()

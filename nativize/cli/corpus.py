@@ -141,7 +141,7 @@ def dedup(
             place,
             language=language_of(code, words),
             dedup=options,
-            keep_buckets=None,
+            buckets=None,
             engine=LocalEngine(workers),
         ),
         output,

@@ -1,6 +1,7 @@
 """Deduplication: exact and near, verified, explained; and the held-out split by cluster."""
 
 from nativize.artifact import Stage
+from nativize.dedup.buckets import BucketRule
 from nativize.dedup.deduplicate import deduplicate
 
 DEDUPLICATE = Stage(
@@ -8,7 +9,7 @@ DEDUPLICATE = Stage(
     version=1,
     group="corpus",
     inputs=("scored_shards",),
-    reads=("language", "dedup", "quality.keep_buckets"),
+    reads=("language", "dedup", "quality.bucket_shares", "quality.keep_sources"),
 )
 
-__all__ = ["DEDUPLICATE", "deduplicate"]
+__all__ = ["DEDUPLICATE", "BucketRule", "deduplicate"]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nativize.artifact import REPORT, Accounts, Report, ShardTask, Workplace, file_digests
 from nativize.crawl.document import open_writer
+from nativize.dedup.buckets import BucketRule
 from nativize.dedup.families import (
     Families,
     Signatures,
@@ -46,7 +47,7 @@ def deduplicate(
     *,
     language: Language,
     dedup: Dedup,
-    keep_buckets: tuple[str, ...] | None,
+    buckets: BucketRule | None,
     engine: CorpusEngine | None = None,
 ) -> Report:
     """One document of every cluster, split by cluster into train and held-out.
@@ -56,14 +57,14 @@ def deduplicate(
         place: gets train/, heldout/, clusters.parquet and report/scurve.png.
         language: says what a shingle is made of.
         dedup: the recipe's section.
-        keep_buckets: documents of other buckets are dropped; None keeps all.
+        buckets: which documents go on by their bucket; None keeps all.
         engine: where shard functions run.
     Raises:
         CorpusError: no document is left, or two have the same id.
     """
     engine = engine or LocalEngine()
     shards = [scored / name for name in file_digests(scored, ".parquet")]
-    signing = Signing.of(language, dedup, keep_buckets)
+    signing = Signing.of(language, dedup, buckets)
     signed, signatures = _sign(scored, shards, signing, place, engine)
     copy_of = representatives(signatures) if dedup.exact else np.arange(len(signatures))
     near = NearPairs(np.empty((0, 2), np.int64), 0, None)
@@ -99,7 +100,7 @@ def _sign(
     if not accounts.kept.documents:
         raise CorpusError(
             f"{scored}: no document to deduplicate ({accounts.entered.documents} entered,"
-            f" dropped: {sorted(accounts.dropped)}); loosen [clean] or [quality] keep_buckets"
+            f" dropped: {sorted(accounts.dropped)}); loosen [clean] or [quality] bucket_shares"
         )
     return accounts, read_signatures(step.out, [shard.stem for shard in shards])
 

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from nativize.artifact import Accounts, Count, Report
 from nativize.dedup import kernel
+from nativize.dedup.buckets import BucketRule
 from nativize.dedup.fold import fold_all
 from nativize.recipe import Dedup, Language
 
-READ_COLUMNS = ("id", "text", "fetched_at", "perplexity", "bucket")
+READ_COLUMNS = ("id", "text", "source", "fetched_at", "perplexity", "bucket")
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,13 @@ class Signing:
     bands: int
     rows: int
     seed: int
-    keep_buckets: tuple[str, ...] | None
+    buckets: BucketRule | None
 
     @classmethod
-    def of(
-        cls, language: Language, dedup: Dedup, keep_buckets: tuple[str, ...] | None
-    ) -> "Signing":
+    def of(cls, language: Language, dedup: Dedup, buckets: BucketRule | None) -> "Signing":
         # syllables are words to the kernel: what parts them is punctuation
         by_words = language.shingle != "characters"
-        return cls(
-            by_words, dedup.shingle_length, dedup.bands, dedup.rows, dedup.seed, keep_buckets
-        )
+        return cls(by_words, dedup.shingle_length, dedup.bands, dedup.rows, dedup.seed, buckets)
 
 
 def count_of(texts: pa.ChunkedArray) -> Count:
@@ -56,12 +53,12 @@ def count_of(texts: pa.ChunkedArray) -> Count:
 def sign_shard(path: Path, signing: Signing, out: Path) -> Report:
     """``<shard>.signatures.parquet`` and ``<shard>.bands.npy`` for the documents worth keeping.
 
-    Documents outside ``keep_buckets`` are dropped here, by bucket, before anything is hashed.
+    Documents that their bucket keeps back are dropped here, before anything is hashed.
     """
     present = [name for name in READ_COLUMNS if name in pq.read_schema(path).names]
     table = pq.read_table(path, columns=present)
     accounts = Accounts(entered=count_of(table["text"]))
-    rows = _rows_to_keep(table, signing.keep_buckets, accounts)
+    rows = _rows_to_keep(table, path, signing.buckets, accounts)
     table = table.take(rows)
     accounts.kept = count_of(table["text"])
     folded = fold_all(text.as_py() for text in table["text"])
@@ -96,15 +93,16 @@ def shingle_shard(path: Path, rows: NDArray[np.int64], signing: Signing, out: Pa
 
 
 def _rows_to_keep(
-    table: pa.Table, keep_buckets: tuple[str, ...] | None, accounts: Accounts
+    table: pa.Table, path: Path, buckets: BucketRule | None, accounts: Accounts
 ) -> NDArray[np.int64]:
-    if keep_buckets is None:
-        return np.arange(len(table), dtype=np.int64)
-    buckets = table["bucket"].to_numpy(zero_copy_only=False).astype(str)
-    for bucket in sorted(set(buckets) - set(keep_buckets)):
-        dropped = table["text"].filter(pa.array(buckets == bucket))
-        accounts.dropped[f"bucket:{bucket}"] = count_of(dropped)
-    return np.flatnonzero(np.isin(buckets, keep_buckets)).astype(np.int64)
+    kept = np.ones(len(table), bool)
+    if buckets:
+        for bucket, mask in buckets.dropped(table, str(path)):
+            if mask.any():
+                dropped = table["text"].filter(pa.array(mask))
+                accounts.dropped[f"bucket:{bucket}"] = count_of(dropped)
+                kept &= ~mask
+    return np.flatnonzero(kept).astype(np.int64)
 
 
 def _perplexities(table: pa.Table) -> NDArray[np.float32]:

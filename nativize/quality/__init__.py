@@ -14,10 +14,13 @@ TRAIN_QUALITY = Stage(
         "quality.order",
         "quality.prune",
         "quality.unit",
+        "quality.pieces",
         "quality.reference_sources",
         "quality.maximum_reference_characters",
         "quality.head_percentile",
         "quality.middle_percentile",
+        "quality.head_perplexity",
+        "quality.middle_perplexity",
     ),
     refit="quality.refit",
 )

@@ -19,8 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nativize.artifact import sha256_of, write_atomically
+from nativize.artifact.lock import exclusive
 from nativize.errors import NativizeError, ToolMissingError
-from nativize.quality.programs import KENLM_VERSION, PROGRAMS, cache_directory
+from nativize.quality.programs import (
+    KENLM_VERSION,
+    PROGRAMS,
+    cache_directory,
+    find_program,
+)
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +41,31 @@ HOW_TO_GET_BOOST = f"""Install Boost, then run this command again:
   Fedora:          sudo dnf install boost-devel zlib-devel bzip2-devel xz-devel
   macOS:           brew install boost
   conda:           conda install -c conda-forge boost zlib bzip2 xz"""
+
+
+def require_programs() -> list[Path]:
+    """``lmplz`` and ``build_binary``, built into the cache directory where they are missing.
+
+    Raises:
+        ToolMissingError: they are missing and cannot be built here; says what to do.
+    """
+    try:
+        return [find_program(name) for name in PROGRAMS]
+    except ToolMissingError as error:
+        log.info("%s", error)
+    cache = cache_directory()
+    with exclusive(cache / ".lock", "building lmplz"):
+        try:
+            # another process may have built them while this one waited
+            return [find_program(name) for name in PROGRAMS]
+        except ToolMissingError as error:
+            log.info("building them now in %s", cache)
+            try:
+                return build_programs(cache)
+            except NativizeError as failure:
+                raise ToolMissingError(
+                    f"{error}\nIt was tried just now and failed: {failure}"
+                ) from failure
 
 
 def build_programs(

@@ -1,6 +1,7 @@
 """The fitted quality model: the n-gram model and the thresholds of its buckets, as files."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from nativize.artifact import write_json
 from nativize.errors import ArtifactError
-from nativize.quality.text import UNITS, Unit, model_lines, units_in
+from nativize.quality.text import UNITS, ModelText, Unit, units_in
 
 MODEL = "model.binary"
 BUCKETS = "buckets.json"
@@ -28,11 +29,9 @@ class Buckets:
     head: float
     middle: float
 
-    def of(self, perplexity: float) -> str:
-        """head, middle or tail; a threshold itself belongs to the better side."""
-        if perplexity <= self.head:
-            return "head"
-        return "middle" if perplexity <= self.middle else "tail"
+    def of(self, perplexities: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Numbers into `BUCKET_NAMES`; a threshold itself belongs to the better side."""
+        return np.searchsorted([self.head, self.middle], perplexities, side="left")
 
     @classmethod
     def fit(
@@ -66,25 +65,32 @@ class Scorer:
     """Perplexity of documents under a model; opened once per process and shard."""
 
     model: Any
-    unit: Unit
+    text: ModelText
 
     @classmethod
-    def open(cls, path: Path, unit: Unit) -> "Scorer":
-        """Raises:
-        ArtifactError: the file is missing or no KenLM model.
+    def open(cls, directory: Path, unit: Unit) -> "Scorer":
+        """For the quality model in a directory.
+
+        Raises:
+            ArtifactError: a file is missing or no model.
         """
+        path = directory / MODEL
         try:
-            return cls(kenlm.Model(str(path)), unit)
+            return cls(kenlm.Model(str(path)), ModelText.open(unit, directory))
         except OSError as error:
             raise ArtifactError(
                 f"{path}: KenLM cannot read this model ({error}); materialise quality_model again"
             ) from error
 
+    def perplexities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """The perplexity of each text."""
+        return np.array([self.perplexity(text) for text in texts], np.float64)
+
     def perplexity(self, text: str) -> float:
         """Per unit, the end of each line counted as a unit; infinite for a text without any."""
-        lines = model_lines(text, self.unit)
-        units = sum(units_in(line) + 1 for line in lines)
+        lines = self.text.lines(text)
+        units = sum([units_in(line) + 1 for line in lines])
         if not units:
             return float("inf")
-        logarithm = sum(self.model.score(line) for line in lines)
+        logarithm = sum(map(self.model.score, lines))
         return float(round(10.0 ** (-logarithm / units), DECIMALS))

@@ -31,7 +31,10 @@ class Listing:
             drawn = drawn[: max(1, int(np.searchsorted(total, characters, side="right")))]
         shards = self.table["shard"].to_numpy()[drawn]
         rows = self.table["row"].to_numpy()[drawn]
-        return {int(shard): np.sort(rows[shards == shard]) for shard in np.unique(shards)}
+        by_place = np.lexsort((rows, shards))
+        numbers, begins = np.unique(shards[by_place], return_index=True)
+        parts = np.split(rows[by_place], begins[1:])
+        return {int(number): part for number, part in zip(numbers, parts, strict=True)}
 
     def of_sources(self, sources: Sequence[str]) -> "Listing":
         """The documents of the named sources; of all when none is named."""

@@ -1,30 +1,33 @@
 """Scores filtered shards: perplexity and bucket of every document; none is dropped here."""
 
-import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from nativize.artifact import (
     REPORT,
     Accounts,
+    Count,
     Report,
     ShardTask,
     Workplace,
     file_digests,
     shard_counts,
+    write_json,
 )
-from nativize.crawl.document import DocumentFile
+from nativize.crawl.document import open_writer
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.quality.model import BUCKET_NAMES, BUCKETS, MODEL, Buckets, Scorer
 from nativize.quality.picture import draw_perplexities
+from nativize.quality.pieces import PIECES
+from nativize.quality.summary import Summary
 
-log = logging.getLogger(__name__)
-
-BATCH_ROWS = 256
+SUMMARY_VERSION = 1
+"""Part of a shard's identity: a shard made without this summary is made again."""
 
 
 def score_shards(
@@ -35,49 +38,54 @@ def score_shards(
     Args:
         filtered: directory of filtered shards.
         model: directory of the quality model.
-        place: gets the scored shards and report/perplexity.png.
+        place: gets the scored shards, report/perplexity.png and report/samples.json.
         engine: where shards are scored.
     Raises:
         ArtifactError: the quality model is missing or cannot be read.
     """
     buckets = Buckets.read(model)
     shards, models = file_digests(filtered, ".parquet"), file_digests(model)
-    fitted = {name: models[name] for name in (MODEL, BUCKETS)}
+    fitted = {name: models[name] for name in (MODEL, BUCKETS, PIECES) if name in models}
     tasks = [
-        ShardTask(Path(name).stem, {"shard": digest, "model": fitted}, (filtered / name, model))
+        ShardTask(
+            Path(name).stem,
+            {"shard": digest, "model": fitted, "summary": SUMMARY_VERSION},
+            (filtered / name, model),
+        )
         for name, digest in shards.items()
     ]
     reports = place.shards.build(engine or LocalEngine(), score_shard, tasks, place.out)
-    draw_perplexities(
-        _perplexities([place.out / name for name in shards]),
-        buckets,
-        place.out / REPORT / "perplexity.png",
-    )
-    shares = {name: sum(report.metrics[name] for report in reports) for name in BUCKET_NAMES}
+    summary = Summary.total(report.metrics["summary"] for report in reports)
+    draw_perplexities(summary, buckets, place.out / REPORT / "perplexity.png")
+    write_json(place.out / REPORT / "samples.json", summary.sample_table())
     accounts = Accounts.total(report.accounts for report in reports if report.accounts)
-    documents = {f"{name}_documents": count for name, count in shares.items()}
+    documents = {f"{name}_documents": summary.documents[name] for name in BUCKET_NAMES}
     return Report({**shard_counts(reports), **documents}, accounts)
 
 
 def score_shard(shard: Path, model: Path, out: Path) -> Report:
-    """One scored shard of the same name; how many documents each bucket has."""
+    """One scored shard of the same name; what of it a person wants to see.
+
+    A table passes through with two columns more, one row group in memory at a time: only the
+    texts become Python strings.
+    """
     buckets = Buckets.read(model)
-    scorer = Scorer.open(model / MODEL, buckets.unit)
-    accounts = Accounts()
-    counts = dict.fromkeys(BUCKET_NAMES, 0)
-    with (
-        pq.ParquetFile(shard) as source,
-        DocumentFile(out / shard.name, scored_schema(source.schema_arrow)) as target,
-    ):
-        for batch in source.iter_batches(BATCH_ROWS):
-            for row in batch.to_pylist():
-                accounts.enter(row["text"])
-                perplexity = scorer.perplexity(row["text"])
-                bucket = buckets.of(perplexity)
-                target.add({**row, "perplexity": perplexity, "bucket": bucket})
-                counts[bucket] += 1
-                accounts.keep(row["text"])
-    return Report(counts, accounts)
+    scorer = Scorer.open(model, buckets.unit)
+    accounts, summary = Accounts(), Summary()
+    with pq.ParquetFile(shard) as source:
+        groups = range(source.num_row_groups)
+        if not source.metadata.num_rows:
+            return Report({"summary": summary.to_json()}, accounts)
+        with open_writer(out / shard.name, scored_schema(source.schema_arrow)) as target:
+            for table in map(source.read_row_group, groups):
+                accounts.entered += _count(table["text"])
+                perplexities = scorer.perplexities(table["text"].to_pylist())
+                numbers = buckets.of(perplexities)
+                summary.add(table, perplexities, numbers)
+                scored = _with_scores(table, perplexities, numbers)
+                target.write_table(scored)
+                accounts.kept += _count(scored["text"])
+    return Report({"summary": summary.to_json()}, accounts)
 
 
 def scored_schema(filtered: pa.Schema) -> pa.Schema:
@@ -86,6 +94,21 @@ def scored_schema(filtered: pa.Schema) -> pa.Schema:
     return filtered.append(perplexity).append(pa.field("bucket", pa.string(), nullable=False))
 
 
-def _perplexities(shards: Sequence[Path]) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
-    columns = [pq.read_table(path, columns=["perplexity"])["perplexity"] for path in shards]
-    return np.concatenate([np.empty(0, np.float32), *(column.to_numpy() for column in columns)])
+def _with_scores(
+    table: pa.Table, perplexities: NDArray[np.float64], numbers: NDArray[np.int64]
+) -> pa.Table:
+    added = [
+        pa.array(perplexities.astype(np.float32)),
+        pa.array(BUCKET_NAMES).take(pa.array(numbers)),
+    ]
+    schema = scored_schema(table.schema)
+    columns = [column.combine_chunks() for column in table.columns]
+    return pa.Table.from_arrays([*columns, *added], schema=schema)
+
+
+def _count(texts: pa.ChunkedArray) -> Count:
+    return Count(
+        len(texts),
+        pc.sum(pc.utf8_length(texts)).as_py() or 0,
+        pc.sum(pc.binary_length(texts)).as_py() or 0,
+    )

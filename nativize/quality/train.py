@@ -18,16 +18,19 @@ from numpy.typing import NDArray
 from nativize.artifact import Report, Workplace, file_digests
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.errors import CorpusError
+from nativize.quality.lmplz import require_programs
 from nativize.quality.model import MODEL, Buckets, Scorer
-from nativize.quality.programs import find_program
+from nativize.quality.pieces import PIECES, train_pieces
 from nativize.quality.sample import Listing, list_documents, texts_of_rows
-from nativize.quality.text import Unit, model_lines, units_in
+from nativize.quality.text import ModelText, Unit, plain_lines, units_in
 from nativize.recipe import Language, Quality
 
 log = logging.getLogger(__name__)
 
 MINIMUM_REFERENCE_UNITS = 1_000
 BUCKET_SAMPLE_DOCUMENTS = 10_000
+PIECES_CHARACTERS = 2_000_000
+"""Of the reference text, for the pieces."""
 SORT_MEMORY_BYTES = 1 << 30
 
 
@@ -43,29 +46,28 @@ def train_quality_model(
 
     Args:
         filtered: directory of filtered shards.
-        place: gets model.binary and buckets.json.
+        place: gets model.binary, buckets.json and, for sentencepiece units, pieces.model.
         language: whose text it is; named in messages.
         quality: the recipe's section.
         engine: where the sample for the thresholds is scored.
     Raises:
-        ToolMissingError: lmplz or build_binary is missing; says how to build them.
+        ToolMissingError: lmplz or build_binary is missing and cannot be built; says how to.
         CorpusError: the reference text is empty or too small, or lmplz refuses it.
     """
-    lmplz, build_binary = find_program("lmplz"), find_program("build_binary")
+    lmplz, build_binary = require_programs()
     shards = [filtered / name for name in file_digests(filtered, ".parquet")]
     listing = list_documents(shards)
     reference = _reference(listing, quality, filtered)
+    pieces = _train_pieces(place.out / PIECES, shards, reference, quality)
     text = place.scratch / "reference.txt"
-    fitted_to = _write_reference(text, shards, reference, quality.unit)
+    rows = reference.sample(characters=quality.maximum_reference_characters)
+    model_text = ModelText.open(quality.unit, place.out)
+    fitted_to = {**_write_reference(text, shards, rows, model_text), **pieces}
     _require_enough(fitted_to["units"], language, quality)
     arpa = place.scratch / "model.arpa"
     _run(_lmplz_command(lmplz, text, arpa, quality))
     _run([build_binary, "-T", place.scratch / "probing", "probing", arpa, place.out / MODEL])
-    perplexities = _score_sample(listing, shards, place.out / MODEL, quality.unit, engine)
-    buckets = Buckets.fit(
-        quality.unit, perplexities, quality.head_percentile, quality.middle_percentile
-    )
-    sample = {"bucket_documents": len(perplexities)}
+    buckets, sample = _fit_buckets(listing, shards, place.out, quality, engine)
     buckets.write(place.out, {**fitted_to, **sample})
     return Report(
         {
@@ -78,7 +80,7 @@ def train_quality_model(
     )
 
 
-def _reference(listing: Listing, quality: Quality, filtered: Path) -> dict[int, NDArray[np.int64]]:
+def _reference(listing: Listing, quality: Quality, filtered: Path) -> Listing:
     known = listing.documents_by_source()
     missing = [source for source in quality.reference_sources if source not in known]
     if missing or not known:
@@ -87,15 +89,29 @@ def _reference(listing: Listing, quality: Quality, filtered: Path) -> dict[int, 
             f" model to (documents by source: {known}). Loosen [clean], or name other sources in"
             " [quality] reference_sources"
         )
-    named = listing.of_sources(quality.reference_sources)
-    return named.sample(characters=quality.maximum_reference_characters)
+    return listing.of_sources(quality.reference_sources)
+
+
+def _train_pieces(
+    path: Path, shards: Sequence[Path], reference: Listing, quality: Quality
+) -> dict[str, int]:
+    """The pieces of a part of the reference text; how many, where they are the units."""
+    if quality.unit != "sentencepiece":
+        return {}
+    characters = min(PIECES_CHARACTERS, quality.maximum_reference_characters)
+    sample = reference.sample(characters=characters)
+    texts = (
+        text for number, rows in sample.items() for text in texts_of_rows(shards[number], rows)
+    )
+    lines = (line for text in texts for line in plain_lines(text))
+    return {"pieces": train_pieces(lines, path, quality.pieces)}
 
 
 def _write_reference(
     path: Path,
     shards: Sequence[Path],
     reference: Mapping[int, NDArray[np.int64]],
-    unit: Unit,
+    model_text: ModelText,
 ) -> dict[str, int]:
     """The reference text in model lines; how many documents and units it has."""
     documents = units = 0
@@ -103,7 +119,7 @@ def _write_reference(
         for number, rows in reference.items():
             for text in texts_of_rows(shards[number], rows):
                 documents += 1
-                for line in model_lines(text, unit):
+                for line in model_text.lines(text):
                     units += units_in(line)
                     stream.write(line + "\n")
     return {"documents": documents, "units": units}
@@ -146,17 +162,25 @@ def _run(command: Sequence[Any]) -> None:
         )
 
 
-def _score_sample(
-    listing: Listing, shards: Sequence[Path], model: Path, unit: Unit, engine: CorpusEngine | None
-) -> NDArray[np.float64]:
+def _fit_buckets(
+    listing: Listing,
+    shards: Sequence[Path],
+    model: Path,
+    quality: Quality,
+    engine: CorpusEngine | None,
+) -> tuple[Buckets, dict[str, int]]:
+    """Thresholds as the recipe gives them, or at percentiles of a sample; and the sample's size."""
+    if quality.head_perplexity is not None and quality.middle_perplexity is not None:
+        return Buckets(quality.unit, quality.head_perplexity, quality.middle_perplexity), {}
     sample = listing.sample(documents=BUCKET_SAMPLE_DOCUMENTS)
-    calls = [(shards[number], rows, model, unit) for number, rows in sample.items()]
+    calls = [(shards[number], rows, model, quality.unit) for number, rows in sample.items()]
     scored = (engine or LocalEngine()).map(_score_rows, calls, "quality_model")
-    return np.concatenate(scored)
+    perplexities = np.concatenate(scored)
+    at = quality.head_percentile, quality.middle_percentile
+    return Buckets.fit(quality.unit, perplexities, *at), {"bucket_documents": len(perplexities)}
 
 
 def _score_rows(
     shard: Path, rows: NDArray[np.int64], model: Path, unit: Unit
 ) -> NDArray[np.float64]:
-    scorer = Scorer.open(model, unit)
-    return np.array([scorer.perplexity(text) for text in texts_of_rows(shard, rows)], np.float64)
+    return Scorer.open(model, unit).perplexities(list(texts_of_rows(shard, rows)))

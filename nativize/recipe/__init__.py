@@ -22,11 +22,12 @@ from nativize.recipe.model import (
     TrainStage,
     Vocabulary,
 )
-from nativize.recipe.quality import Quality
+from nativize.recipe.quality import BucketShares, Quality
 from nativize.recipe.section import Language
 
 __all__ = [
     "Base",
+    "BucketShares",
     "Chat",
     "Clean",
     "Crawl",

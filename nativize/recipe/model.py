@@ -238,6 +238,18 @@ class Recipe(Section):
             raise ValueError(f"stage names must differ, got {names}")
         return self
 
+    @model_validator(mode="after")
+    def _quality_names_sources_of_the_crawl(self) -> "Recipe":
+        known = {source.name for source in self.crawl.source}
+        for key in ("reference_sources", "keep_sources"):
+            unknown = sorted(set(getattr(self.quality, key)) - known)
+            if unknown:
+                raise ValueError(
+                    f"quality.{key} names {', '.join(unknown)}, but the crawl's sources are"
+                    f" {', '.join(sorted(known))}"
+                )
+        return self
+
     def section(self, path: str) -> Any:
         """The section or value at a dotted path; a stage is found by name (``stage.lora``)."""
         value: Any = self

@@ -51,7 +51,7 @@ def make_replay_corpus(
         place,
         language=replay.language,
         dedup=replay.dedup,
-        keep_buckets=None,
+        buckets=None,
         engine=engine,
     )
     steps = {"read": read, "filtered": kept}

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from nativize.artifact import Report, standalone
 from nativize.crawl.document import SCHEMA
-from nativize.dedup import deduplicate
+from nativize.dedup import BucketRule, deduplicate
 from nativize.engine import LocalEngine
 from nativize.recipe import Dedup, Language
 
@@ -69,7 +69,7 @@ def write_shards(
 
 
 def run(
-    scored: Path, out: Path, *, workers: int = 1, keep: tuple[str, ...] | None = None, **dedup: Any
+    scored: Path, out: Path, *, workers: int = 1, buckets: BucketRule | None = None, **dedup: Any
 ) -> Report:
     """The stage with a recipe's settings changed."""
     with standalone(out) as place:
@@ -78,7 +78,7 @@ def run(
             place,
             language=JAPANESE,
             dedup=Dedup(**dedup),
-            keep_buckets=keep,
+            buckets=buckets,
             engine=LocalEngine(workers),
         )
 

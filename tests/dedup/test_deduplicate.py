@@ -8,10 +8,10 @@ import pytest
 
 from nativize.artifact import REPORT, ArtifactStore, Inputs, Report, file_digests
 from nativize.crawl.document import SCHEMA
-from nativize.dedup import DEDUPLICATE, deduplicate
+from nativize.dedup import DEDUPLICATE, BucketRule, deduplicate
 from nativize.engine import LocalEngine
 from nativize.errors import CorpusError
-from nativize.recipe import Dedup
+from nativize.recipe import BucketShares, Dedup
 from tests.dedup.composed import (
     JAPANESE,
     document,
@@ -128,15 +128,63 @@ def test_the_better_document_survives(
     assert survivors(tmp_path / "out") == {documents[0]["id"]}
 
 
-def test_documents_outside_the_kept_buckets_are_dropped_by_bucket(tmp_path: Path) -> None:
+def test_documents_of_a_bucket_without_a_share_are_dropped_by_bucket(tmp_path: Path) -> None:
     buckets = ["head", "middle", "tail", "tail"]
     documents = [document(str(n), text_of(n), bucket=b) for n, b in enumerate(buckets)]
     scored = write_shards(tmp_path / "in", documents)
-    report = run(scored, tmp_path / "out", keep=("head", "middle"))
+    report = run(scored, tmp_path / "out", buckets=BucketRule(BucketShares()))
     assert survivors(tmp_path / "out") == {"0", "1"}
     assert report.accounts is not None
     assert report.accounts.dropped["bucket:tail"].documents == 2
     assert report.accounts.dropped["bucket:tail"].bytes == 2 * 400 * 3
+
+
+def test_a_larger_share_of_a_bucket_keeps_a_superset(tmp_path: Path) -> None:
+    documents = [document(f"{n:03d}", text_of(n, 60), bucket="tail") for n in range(200)]
+    scored = write_shards(tmp_path / "in", documents)
+    kept = []
+    for share in (0.2, 0.5, 1.0):
+        rule = BucketRule(BucketShares(tail=share))
+        report = run(scored, tmp_path / str(share), buckets=rule, near=False)
+        kept.append(survivors(tmp_path / str(share)))
+        dropped = report.accounts.dropped if report.accounts else {}
+        lost = dropped["bucket:tail"].documents if "bucket:tail" in dropped else 0
+        assert len(kept[-1]) == 200 - lost
+    assert kept[0] < kept[1] < kept[2]
+    assert 25 <= len(kept[0]) <= 55 and 80 <= len(kept[1]) <= 120
+
+
+def test_a_documents_place_in_its_bucket_depends_on_its_id_alone(tmp_path: Path) -> None:
+    documents = [document(f"{n:03d}", text_of(n, 60), bucket="tail") for n in range(100)]
+    rule = BucketRule(BucketShares(tail=0.5))
+    run(write_shards(tmp_path / "few", documents[:50], 1), tmp_path / "old", buckets=rule)
+    run(write_shards(tmp_path / "all", documents[::-1], 4), tmp_path / "new", buckets=rule)
+    old, new = survivors(tmp_path / "old"), survivors(tmp_path / "new")
+    assert {name for name in new if int(name) < 50} == old
+
+
+def test_a_kept_source_loses_nothing_to_its_bucket(tmp_path: Path) -> None:
+    documents = [
+        document(source, text_of(n), source=source, bucket="tail")
+        for n, source in enumerate(["web", "encyclopedia"])
+    ]
+    rule = BucketRule(BucketShares(), keep_sources=("encyclopedia",))
+    report = run(write_shards(tmp_path / "in", documents), tmp_path / "out", buckets=rule)
+    assert survivors(tmp_path / "out") == {"encyclopedia"}
+    assert report.accounts is not None
+    assert report.accounts.dropped["bucket:tail"].documents == 1
+
+
+def test_a_bucket_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
+    scored = write_shards(tmp_path / "in", [document("a", text_of(1), bucket="body")])
+    with pytest.raises(CorpusError, match="bucket 'body' is none of head, middle, tail"):
+        run(scored, tmp_path / "out", buckets=BucketRule(BucketShares()))
+
+
+def test_buckets_are_not_chosen_from_where_there_are_none(tmp_path: Path) -> None:
+    scored = write_shards(tmp_path / "in", [document("a", text_of(1))], schema=SCHEMA)
+    with pytest.raises(CorpusError, match="score them first"):
+        run(scored, tmp_path / "out", buckets=BucketRule(BucketShares()))
 
 
 def test_a_corpus_without_scores_is_deduplicated_too(tmp_path: Path) -> None:
@@ -194,7 +242,7 @@ def test_a_new_shard_signs_only_itself(tmp_path: Path) -> None:
                 place,
                 language=JAPANESE,
                 dedup=Dedup(),
-                keep_buckets=None,
+                buckets=None,
                 engine=LocalEngine(1),
             ),
         )
@@ -217,7 +265,7 @@ def test_an_id_that_stands_twice_is_an_error(tmp_path: Path) -> None:
 def test_a_corpus_without_documents_is_an_error(tmp_path: Path) -> None:
     scored = write_shards(tmp_path / "in", [document("a", text_of(1), bucket="tail")])
     with pytest.raises(CorpusError, match="bucket:tail"):
-        run(scored, tmp_path / "out", keep=("head",))
+        run(scored, tmp_path / "out", buckets=BucketRule(BucketShares()))
 
 
 def clusters(out: Path) -> list[dict[str, object]]:

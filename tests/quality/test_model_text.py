@@ -2,7 +2,7 @@
 
 import pytest
 
-from nativize.quality.text import model_lines, units_in
+from nativize.quality.text import ModelText, units_in
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,11 @@ from nativize.quality.text import model_lines, units_in
     ],
 )
 def test_characters_are_the_units_of_a_text_without_spaces(text: str, lines: list[str]) -> None:
-    assert model_lines(text, "characters") == lines
+    assert ModelText("characters").lines(text) == lines
 
 
 def test_words_are_separated_by_single_spaces() -> None:
-    assert model_lines("  The\u00a0 cat\x0bsat \u2028 12 times", "words") == [
+    assert ModelText("words").lines("  The\u00a0 cat\x0bsat \u2028 12 times") == [
         "the cat",
         "sat",
         "00 times",
@@ -30,4 +30,4 @@ def test_words_are_separated_by_single_spaces() -> None:
 
 
 def test_units_are_counted_as_the_model_counts_them() -> None:
-    assert [units_in(line) for line in model_lines("東 京\nあ", "characters")] == [3, 1]
+    assert [units_in(line) for line in ModelText("characters").lines("東 京\nあ")] == [3, 1]

@@ -33,6 +33,17 @@ def test_every_recipe_of_the_project_is_valid(path: Path) -> None:
         ("[language]", "[language", "not valid TOML"),
         ("[base.scratch]", '[base]\nhub = "a/b"\n[base.scratch]', "exactly one of hub, path"),
         ('name = "encyclopedia"', 'name = "web"', "source names must differ"),
+        ("[quality]", "[quality]\nhead_perplexity = 3.0", "give both or none"),
+        (
+            "[quality]",
+            "[quality]\nhead_perplexity = 3.0\nmiddle_perplexity = 2.0",
+            "head_perplexity 3.0 is above middle_perplexity 2.0",
+        ),
+        ("[quality]", "[quality]\nhead_percentile = 0.7", "head_percentile 0.7 is above middle"),
+        ("[quality]", "[quality]\nbucket_shares = { tial = 0.1 }", "tial: unknown key. Did you"),
+        ("[quality]", "[quality]\nbucket_shares = { tail = 1.1 }", "less than or equal to 1"),
+        ("[quality]", '[quality]\nkeep_sources = ["wiki"]', "quality.keep_sources names wiki, but"),
+        ("[quality]", '[engine]\nray_address = "cluster"\n[quality]', "none of auto, host:port"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_key(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -55,6 +66,7 @@ def test_a_hub_model_without_revision_is_refused(tmp_path: Path) -> None:
     [
         ("\n[language]", "\n# a comment\n[language]"),
         ("\n[language]", "\n[engine]\nworkers = 7\n[language]"),
+        ("\n[language]", '\n[engine]\nray_address = "ray://head:10001"\n[language]'),
         ("\n[language]", "\n[trainer]\nsave_every_steps = 7\n[language]"),
         ('path = "../.nativize/sample/crawl/*/*"', 'path = "/elsewhere/*"'),
         ("[vocabulary]", '[vocabulary]\nrefit = "always"'),
