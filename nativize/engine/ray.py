@@ -3,7 +3,7 @@
 The cluster is the user's: nothing is started here, and a connection lasts as long as one map, so
 that a long-lived process outlives a cluster that is restarted. Its machines need this Python and
 this version of nativize, and one shared file system under the paths of store, crawl and recipe.
-Ray has no password and listens on all interfaces: keep it inside a trusted network.
+By default Ray asks for no password and listens on all interfaces: keep it in a trusted network.
 """
 
 import dataclasses
