@@ -117,13 +117,13 @@ class DocumentFile:
         self.close()
 
 
-def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+def open_writer(path: Path, schema: pa.Schema, level: int = ZSTD_LEVEL) -> pq.ParquetWriter:
     """A Parquet writer with the settings that make equal documents equal bytes."""
     return pq.ParquetWriter(
         path,
         schema,
         compression="zstd",
-        compression_level=ZSTD_LEVEL,
+        compression_level=level,
         use_dictionary=REPEATED,
         write_statistics=False,
     )
