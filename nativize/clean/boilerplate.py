@@ -45,114 +45,17 @@ NOTICE = re.compile(
     r"|.{0,10}(?:ログイン|会員登録)すると.{0,4}(?:続き|全文).{0,20}",
     re.I,
 )
-STARTS = (
-    *[
-        "hom",
-        "top",
-        "men",
-        "sea",
-        "log",
-        "sig",
-        "reg",
-        "con",
-        "abo",
-        "pri",
-        "ter",
-        "sit",
-        "ski",
-        "bac",
-        "rea",
-        "nex",
-        "pre",
-        "sha",
-        "twe",
-        "rss",
-        "faq",
-    ],
-    *["hel", "coo", "sub", "tag", "cat", "pos", "fil", "(c)"],
-    *[
-        "ホー",
-        "トッ",
-        "メニ",
-        "検索",
-        "サイ",
-        "ログ",
-        "新規",
-        "会員",
-        "お問",
-        "プラ",
-        "個人",
-        "ご利",
-        "利用",
-        "会社",
-        "運営",
-        "特定",
-        "採用",
-        "アク",
-    ],
-    *[
-        "よく",
-        "ヘル",
-        "お気",
-        "カー",
-        "次へ",
-        "前へ",
-        "次の",
-        "前の",
-        "この",
-        "ペー",
-        "戻る",
-        "もっ",
-        "続き",
-        "記事",
-        "一覧",
-        "新着",
-        "お知",
-        "関連",
-    ],
-    *[
-        "最近",
-        "カテ",
-        "タグ",
-        "アー",
-        "人気",
-        "ラン",
-        "シェ",
-        "ツイ",
-        "印刷",
-        "コメ",
-        "文字",
-        "広告",
-        "スポ",
-        "メー",
-        "本文",
-        "投稿",
-        "更新",
-        "公開",
-        "最終",
-    ],
-    *[
-        "当サ",
-        "当ウ",
-        "当w",
-        "本サ",
-        "本ウ",
-        "本w",
-        "首页",
-        "登录",
-        "注册",
-        "联系",
-        "关于",
-        "隐私",
-        "使用",
-        "网站",
-        "上一",
-        "下一",
-        "返回",
-        "更多",
-    ],
-)
-"""How every line begins that MENU or LABEL match, or NOTICE in Japanese."""
+_STARTS = """
+    hom top men sea log sig reg con abo pri ter sit ski bac rea nex pre sha twe rss faq hel coo sub
+    ホー トッ メニ 検索 サイ ログ 新規 会員 お問 プラ 個人 ご利 利用 会社 運営 特定 採用 アク よく
+    ヘル お気 カー 次へ 前へ 次の 前の この ペー 戻る もっ 続き 記事 一覧 新着 お知 関連 最近 カテ
+    タグ アー 人気 ラン シェ ツイ 印刷 コメ 文字 広告 スポ メー 本文 当サ 当ウ 当w 本サ 本ウ 本w
+    首页 登录 注册 联系 关于 隐私 使用 网站 上一 下一 返回 更多
+"""
+STARTS = _STARTS.split()
+"""How every line begins that MENU matches, or NOTICE in Japanese."""
+LABEL_STARTS = ("tag", "cat", "pos", "fil", "(c)", "カテ", "タグ", "投稿", "更新", "公開", "最終")
+"""How every line begins that LABEL matches."""
 LINK = rf"[^{ARROWS}]{{1,24}}"
 # a chain in ASCII alone may be a shell's pipe, so it must begin like a menu
 BREADCRUMB = re.compile(rf"(?=.*[^\x00-\x7f]|(?:{WORDS})\s){LINK}(?:[{ARROWS}]{LINK}){{2,}}", re.I)
@@ -161,28 +64,22 @@ SENTENCE_END = re.compile(r"[。．.!?！？]$")
 
 def is_boilerplate(line: str) -> bool:
     """Whether a line is nothing but site furniture."""
+    line = line.strip()
+    if not line or len(line) > MAXIMUM_LINE_CHARACTERS:
+        return False
     return is_menu(line) or is_notice(line) or is_chain(line)
 
 
 def is_menu(line: str) -> bool:
-    """Whether a line is words of a menu, or a label with a short value."""
-    line = _short(line)
+    """Whether a stripped line is words of a menu, or a label with a short value."""
     return bool(MENU.fullmatch(line) or LABEL.fullmatch(line))
 
 
 def is_notice(line: str) -> bool:
-    """Whether a line is a copyright, a notice of cookies or of more behind a login."""
-    line = _short(line)
+    """Whether a stripped line is a copyright, a notice of cookies or of more behind a login."""
     return bool(COPYRIGHT.fullmatch(line) or NOTICE.fullmatch(line))
 
 
 def is_chain(line: str) -> bool:
-    """Whether a line is a chain of short link texts."""
-    line = _short(line)
+    """Whether a stripped line is a chain of short link texts."""
     return bool(BREADCRUMB.fullmatch(line)) and not SENTENCE_END.search(line)
-
-
-def _short(line: str) -> str:
-    """The line without blank space around it; nothing if it is too long for furniture."""
-    line = line.strip()
-    return line if len(line) <= MAXIMUM_LINE_CHARACTERS else ""

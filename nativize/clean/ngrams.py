@@ -5,8 +5,8 @@ counted only at the places that the length before left over: one full pass, then
 words, syllables, or pairs of characters where spaces do not part words: a Japanese or Chinese word
 has about two, so the n-gram of n words is read as 2n visible characters.
 
-Hashes are polynomials in 64 bits over the units; a collision within one text has a probability
-below 1e-9 and would add one repetition.
+Hashes have 64 bits; a collision within one text has a probability below 1e-9 and would add one
+repetition.
 """
 
 from typing import Any
@@ -29,6 +29,8 @@ MEASURED_UNITS = 50_000
 """Repetition is measured in the head: counting n-grams of a whole book tells no more."""
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
+SHIFT = np.uint64(21)
+"""Bits of a code point."""
 
 
 @compiled
@@ -49,38 +51,41 @@ def ngram_shares(
     width = 1 if by_words else CHARACTERS_A_WORD
     if measured < known:
         characters = characters * measured // known
-    prefix, ends = _prefixes(units, lengths, measured)
-    places = np.arange(max(0, measured - 2 * width + 1))
+    words, ends = _words_and_ends(units, lengths, measured, width)
+    places, values = _maybe_repeated(_joined(words, words[width:]))
     slots = _slots(len(places))
     keys, counts = np.empty(slots, np.uint64), np.zeros(slots, np.int32)
-    power = np.uint64(1)
-    size = 0
     for level in range(9):
-        wanted = (level + 2) * width
-        while size < wanted:
-            power *= BASE
-            size += 1
-        slot_of = _count(prefix, places, size, power, measured, keys, counts)
+        size = (level + 2) * width
+        slot_of = _count(values, keys, counts)
         if level < 3:
             top = _top(slot_of, counts, places, ends, size, measured, level + 1)
             shares[level] = top / characters
         else:
             shares[level] = _duplicates(slot_of, counts, places, ends, size) / characters
-        places = _frequent(slot_of, counts, places)
-        for slot in slot_of:
-            if slot >= 0:
-                counts[slot] = 0
+        places, values = _longer(slot_of, counts, places, values, words, size)
 
 
 @compiled
-def _prefixes(units: Any, lengths: Any, measured: int) -> Any:
-    """Polynomial hashes and character counts of all beginnings."""
-    prefix = np.zeros(measured + 1, np.uint64)
+def _words_and_ends(units: Any, lengths: Any, measured: int, width: int) -> Any:
+    """A hash of the word that begins at each unit, and the characters of all beginnings."""
+    words = np.empty(max(0, measured - width + 1), np.uint64)
+    for place in range(len(words)):
+        # two code points fit a hash as they are
+        words[place] = units[place] if width == 1 else units[place] << SHIFT | units[place + 1]
     ends = np.zeros(measured + 1, np.int64)
     for place in range(measured):
-        prefix[place + 1] = prefix[place] * BASE + units[place] + np.uint64(1)
         ends[place + 1] = ends[place] + lengths[place]
-    return prefix, ends
+    return words, ends
+
+
+@compiled
+def _joined(first: Any, second: Any) -> Any:
+    """A hash of each pair of neighbours; as many as there are second ones."""
+    values = np.empty(len(second), np.uint64)
+    for place in range(len(second)):
+        values[place] = first[place] * BASE + second[place]
+    return values
 
 
 @compiled
@@ -98,18 +103,35 @@ def _slot(value: Any, mask: Any) -> Any:
 
 
 @compiled
-def _count(
-    prefix: Any, places: Any, size: int, power: Any, measured: int, keys: Any, counts: Any
-) -> Any:
-    """Every n-gram counted; its slot by place, -1 where the text ends before it does."""
+def _maybe_repeated(values: Any) -> Any:
+    """The places and hashes that may occur twice: all that do, and one in ten of the others.
+
+    A small table of counts that fits the first-level cache settles most places of a page, at a
+    third of what a look into a hash table costs.
+    """
+    slots = 1024
+    while slots < 16 * len(values):
+        slots *= 2
+    mask = np.uint64(slots - 1)
+    seen, slot_of = np.zeros(slots, np.uint8), np.empty(len(values), np.uint32)
+    for place in range(len(values)):
+        slot = _slot(values[place], mask)
+        slot_of[place] = slot
+        seen[slot] = min(2, seen[slot] + 1)
+    places, kept, found = np.empty(len(values), np.int64), np.empty(len(values), np.uint64), 0
+    for place in range(len(values)):
+        places[found], kept[found] = place, values[place]
+        found += seen[slot_of[place]] > 1
+    return places[:found], kept[:found]
+
+
+@compiled
+def _count(values: Any, keys: Any, counts: Any) -> Any:
+    """Every n-gram counted, by its hash; the slot of each."""
     mask = np.uint64(len(keys) - 1)
-    slot_of = np.empty(len(places), np.int64)
-    for number in range(len(places)):
-        place = places[number]
-        if place + size > measured:
-            slot_of[number] = -1
-            continue
-        value = prefix[place + size] - prefix[place] * power
+    slot_of = np.empty(len(values), np.int64)
+    for number in range(len(values)):
+        value = values[number]
         slot = _slot(value, mask)
         while counts[slot] and keys[slot] != value:
             slot = (slot + np.uint64(1)) & mask
@@ -128,7 +150,7 @@ def _top(
         return 0
     most, best = 1, 0
     for number in range(len(places)):
-        if slot_of[number] >= 0 and counts[slot_of[number]] > most:
+        if counts[slot_of[number]] > most:
             most, best = counts[slot_of[number]], places[number]
     return int((ends[best + size] - ends[best] + spaces) * most)
 
@@ -139,7 +161,7 @@ def _duplicates(slot_of: Any, counts: Any, places: Any, ends: Any, size: int) ->
     repeated, free = 0, 0
     for number in range(len(places)):
         place = places[number]
-        if place < free or slot_of[number] < 0 or counts[slot_of[number]] == 1:
+        if place < free or counts[slot_of[number]] == 1:
             continue
         if counts[slot_of[number]] < 0:
             repeated += ends[place + size] - ends[place]
@@ -150,15 +172,18 @@ def _duplicates(slot_of: Any, counts: Any, places: Any, ends: Any, size: int) ->
 
 
 @compiled
-def _frequent(slot_of: Any, counts: Any, places: Any) -> Any:
-    """The places whose n-gram occurs more than once."""
-    kept = np.empty(len(places), np.int64)
-    size = 0
+def _longer(slot_of: Any, counts: Any, places: Any, values: Any, words: Any, size: int) -> Any:
+    """The places whose n-gram repeats, and hashes of the one that is a word longer there."""
+    found = 0
     for number in range(len(places)):
-        if slot_of[number] >= 0 and abs(counts[slot_of[number]]) > 1:
-            kept[size] = places[number]
-            size += 1
-    return kept[:size]
+        place = places[number]
+        if abs(counts[slot_of[number]]) > 1 and place + size < len(words):
+            places[found] = place
+            values[found] = values[number] * BASE + words[place + size]
+            found += 1
+    for slot in slot_of:
+        counts[slot] = 0
+    return places[:found], values[:found]
 
 
 @compiled
@@ -173,23 +198,16 @@ def repeated_share(points: Any, size: int) -> float:
     total = measured - REPEATED_CHARACTERS + 1
     if total < 1:
         return 0.0
-    slots = _slots(total)
-    mask = np.uint64(slots - 1)
+    values = np.empty(total, np.uint64)
+    for place in range(total):
+        first = np.uint64(points[place]) << SHIFT | points[place + 1]
+        second = np.uint64(points[place + 2]) << SHIFT | points[place + 3]
+        values[place] = (first * BASE + second) * BASE + points[place + 4]
+    _, values = _maybe_repeated(values)
+    slots = _slots(len(values))
     keys, counts = np.empty(slots, np.uint64), np.zeros(slots, np.int32)
-    power = BASE * BASE * BASE * BASE * BASE
-    value, different = np.uint64(0), 0
-    for place in range(measured):
-        value = value * BASE + points[place] + np.uint64(1)
-        if place >= REPEATED_CHARACTERS:
-            value -= power * (np.uint64(points[place - REPEATED_CHARACTERS]) + np.uint64(1))
-        if place < REPEATED_CHARACTERS - 1:
-            continue
-        slot = _slot(value, mask)
-        while counts[slot] and keys[slot] != value:
-            slot = (slot + np.uint64(1)) & mask
-        different += counts[slot] == 0
-        keys[slot] = value
-        counts[slot] += 1
+    _count(values, keys, counts)
     repeated = np.sort(counts[counts > 1])
+    different = total - np.sum(repeated) + len(repeated)
     chosen = min(int(np.sqrt(different)), len(repeated))
     return np.sum(repeated[len(repeated) - chosen :]) / total

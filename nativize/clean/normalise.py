@@ -172,8 +172,18 @@ def _rewrite(
         begin, at, end = o, offsets[text], offsets[text + 1]
         fixed, newlines, previous = o, 0, np.uint32(0)
         while at < end:
-            point, length = decode(data, at)
-            kind = classes[point]
+            if data[at] < 0x80:
+                point, length = np.uint32(data[at]), 1
+                kind = classes[point]
+                if kind == KEEP:
+                    out[o] = data[at]
+                    o += 1
+                    fixed, newlines, previous = o, 0, point
+                    at += 1
+                    continue
+            else:
+                point, length = decode(data, at)
+                kind = classes[point]
             if kind == KEEP:
                 for place in range(length):
                     out[o + place] = data[at + place]

@@ -44,16 +44,8 @@ def replace_personal_data(text: str, kinds: Collection[str] = KINDS) -> tuple[st
     """The text with placeholders for the named kinds, and how many of each were put in."""
     counts: Counter[str] = Counter()
     has_number = NUMBER.search(text) is not None
-    for kind, pattern, is_kind in (
-        ("mail", MAIL, lambda found: True),
-        ("card", CARD, _is_card),
-        ("my_number", MY_NUMBER, _is_my_number),
-        ("ip", IPV4, _is_address),
-        ("phone", PHONE, _is_phone),
-        ("ip", IPV6, _is_address),
-    ):
-        possible = {MAIL: "@" in text, IPV6: ":" in text}.get(pattern, has_number)
-        if kind in kinds and possible:
+    for kind, sign, pattern, is_kind in RULES:
+        if kind in kinds and (sign in text if sign else has_number):
             text = _replace(text, kind, pattern, is_kind, counts)
     return text, counts
 
@@ -111,3 +103,14 @@ def _is_address(found: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+RULES: tuple[tuple[str, str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    ("mail", "@", MAIL, bool),
+    ("card", "", CARD, _is_card),
+    ("my_number", "", MY_NUMBER, _is_my_number),
+    ("ip", "", IPV4, _is_address),
+    ("phone", "", PHONE, _is_phone),
+    ("ip", ":", IPV6, _is_address),
+)
+"""Kind, a sign that a text must hold (else a number), pattern, and the test of what it finds."""

@@ -86,7 +86,11 @@ COUNTS = {
     "alphabetic_words": "words with a letter",
     "stop_words": "how many different stop words occur, punctuation around them aside",
 }
-"""What is counted in a cleaned text, in the order of the kernel's array."""
+"""What is counted in a cleaned text, in the order of the kernel's array.
+
+Where words are parted, what only filters for Japanese ask stays 0: bulletin marks and sentences;
+elsewhere words do.
+"""
 SHARES = (*NGRAM_SHARES, "repeated_5_characters")
 """Of n-grams, see `nativize.clean.ngrams`; the last is HojiChar's share of repeated 5-grams."""
 
@@ -159,13 +163,13 @@ def _measure(
             size, at = size + 1, at + length
         row = counts[text]
         _count_characters(points, kinds, size, row)
-        row[BULLETIN] = _bulletin_marks(points, kinds, size, spellings, begins)
         _count_lines(points, kinds, size, row)
-        _count_sentences(points, kinds, size, row)
         if by_words:
             known = _words(points, kinds, size, separators, stop_words, units, lengths, row)
         else:
             known = _visible(points, kinds, size, units, lengths)
+            row[BULLETIN] = _bulletin_marks(points, kinds, size, spellings, begins)
+            _count_sentences(points, kinds, size, row)
         if size:
             ngram_shares(units, lengths, known, size, by_words, shares[text])
             shares[text, SHARE_COLUMNS - 1] = 0.0 if by_words else repeated_share(points, size)

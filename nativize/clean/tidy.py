@@ -9,7 +9,12 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from nativize.clean.boilerplate import is_chain, is_menu, is_notice
+from nativize.clean.boilerplate import (
+    MAXIMUM_LINE_CHARACTERS,
+    is_chain,
+    is_menu,
+    is_notice,
+)
 from nativize.clean.lines import CHAIN, MENU, PERSONAL, SIGN, suspect_lines
 from nativize.clean.normalise import normalise_all, policy_of
 from nativize.clean.personal import KINDS, replace_personal_data
@@ -73,7 +78,8 @@ def _changes(
 
 
 def _is_furniture(line: str, kind: int) -> bool:
-    return bool(
+    line = line.strip()
+    return len(line) <= MAXIMUM_LINE_CHARACTERS and bool(
         (kind & MENU and is_menu(line))
         or (kind & SIGN and is_notice(line))
         or (kind & CHAIN and is_chain(line))

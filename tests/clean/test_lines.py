@@ -76,13 +76,13 @@ def missed(texts: list[str]) -> list[tuple[str, str]]:
     for number in range(len(columns)):
         begin = int(columns.offsets[number])
         for line in columns.bytes_of(number).split(b"\n"):
-            kind, text = found.get((begin, begin + len(line)), 0), line.decode()
+            kind, text = found.get((begin, begin + len(line)), 0), line.decode().strip()
+            text = text if len(text) <= boilerplate.MAXIMUM_LINE_CHARACTERS else ""
             wrong += [(text, "menu")] * (is_menu(text) and not kind & MENU)
             wrong += [(text, "notice")] * (is_notice(text) and not kind & SIGN)
             wrong += [(text, "chain")] * (is_chain(text) and not kind & CHAIN)
-            wrong += [(text, "data")] * (
-                bool(replace_personal_data(text)[1]) and not kind & PERSONAL
-            )
+            has_data = bool(replace_personal_data(line.decode())[1])
+            wrong += [(line.decode(), "data")] * (has_data and not kind & PERSONAL)
             begin += len(line) + 1
     return wrong
 
