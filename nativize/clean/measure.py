@@ -24,9 +24,6 @@ from nativize.crawl.document import open_writer
 from nativize.recipe import Clean, Language, identity
 from nativize.recipe.clean import C4, GopherQuality
 
-ZSTD_LEVEL = 1
-"""Measured shards are read once or twice and never leave the machine."""
-
 
 def measure_identity(clean: Clean, thresholds: Thresholds) -> dict[str, Any]:
     """All that measuring depends on beside the language."""
@@ -50,7 +47,7 @@ def measure_shard(
         for group in range(source.num_row_groups):
             rows = source.read_row_group(group)
             measured = measured_rows(rows, language, clean, thresholds)
-            writer = writer or open_writer(out / shard.name, measured.schema, level=ZSTD_LEVEL)
+            writer = writer or open_writer(out / shard.name, measured.schema, fast=True)
             writer.write_table(measured)
         if writer:
             writer.close()

@@ -63,7 +63,7 @@ def _changes(
 ) -> Iterator[tuple[int, Change]]:
     """Number of the text and change, for every line that changes; placeholders are counted."""
     furniture = MENU | CHAIN | SIGN if clean.boilerplate_lines else 0
-    for number, begin, end, kind in suspect_lines(texts).rows():
+    for number, begin, end, kind in suspect_lines(texts):
         if not kind & (furniture | (PERSONAL if personal else 0)):
             continue
         line = texts.data[begin:end].tobytes().decode()

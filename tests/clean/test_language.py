@@ -67,7 +67,7 @@ def test_a_document_is_judged_by_head_and_middle():
     menu, page = "Home About us Contact Privacy policy " * 3, SENTENCES["ja"] * 50
     assert identify(menu, "ja")[1] < 0.1
     assert identify(menu + page, "ja")[1] > 0.9
-    assert identifier.HEAD_CHARACTERS + identifier.MIDDLE_CHARACTERS == 600
+    assert identifier.HEAD_CHARACTERS + identifier.MIDDLE_CHARACTERS == 400
 
 
 def test_an_unknown_language_is_refused_with_a_way_out():

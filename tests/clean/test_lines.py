@@ -71,7 +71,7 @@ MENU_WORDS = sorted(set().union(*map(spelled, _choices(boilerplate.WORDS))))
 def missed(texts: list[str]) -> list[tuple[str, str]]:
     """Lines that a pattern matches and the quick look does not name for it."""
     columns = Texts.of(texts)
-    found = {(begin, end): kind for _, begin, end, kind in suspect_lines(columns).rows()}
+    found = {(begin, end): kind for _, begin, end, kind in suspect_lines(columns)}
     wrong = []
     for number in range(len(columns)):
         begin = int(columns.offsets[number])
@@ -117,5 +117,5 @@ def test_few_lines_of_prose_are_looked_at_twice():
     policy = policy_of(Language(code="ja"), Normalisation())
     texts = [normalise(text, policy) for text in real_text.documents("ja", 500_000)]
     lines = sum(len(re.findall("[^\n]+", text)) for text in texts)
-    looked_at = len(suspect_lines(Texts.of(texts)).texts)
+    looked_at = len(list(suspect_lines(Texts.of(texts))))
     assert looked_at < 0.35 * lines
