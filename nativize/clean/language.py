@@ -128,8 +128,11 @@ def probabilities(data: Any, offsets: Any, model: Any, wanted: int) -> Any:
     chances = np.empty(2 * len(model.left) + 1, np.float64)
     for text in range(count):
         begin, end = offsets[text], offsets[text + 1]
-        head = _forward(data, begin, end, HEAD_CHARACTERS)
-        middle = _forward(data, max(head, begin + (end - begin) // 2), end, 0)
+        head = _forward(data, begin, end, HEAD_CHARACTERS + MIDDLE_CHARACTERS)
+        middle = end
+        if head < end:
+            head = _forward(data, begin, end, HEAD_CHARACTERS)
+            middle = _forward(data, max(head, begin + (end - begin) // 2), end, 0)
         hidden = np.zeros(WIDTH, np.float32)
         known = _add_words(data, begin, head, model, hidden)
         tail = _forward(data, middle, end, MIDDLE_CHARACTERS)

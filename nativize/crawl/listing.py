@@ -8,6 +8,7 @@ import glob
 import gzip
 import hashlib
 import logging
+import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -152,12 +153,20 @@ def _lines(source: CrawlSource, file: Path) -> Iterator[str]:
         ) from error
 
 
+def is_plain_name(name: str) -> bool:
+    """Whether a name has neither control characters nor undecodable bytes.
+
+    Spaces of all kinds occur, U+3000 in Chinese and Japanese names; Python calls them unprintable.
+    """
+    return all(c.isprintable() or unicodedata.category(c) == "Zs" for c in name)
+
+
 def _require_harmless(source: CrawlSource, line: str) -> None:
     """A list from elsewhere must not name files of this machine, but below the prefix."""
     listed_elsewhere = scheme(source.paths_file) not in ("", "file")
     climbs = ".." in line.split("/") or (not scheme(line) and line.startswith(("/", "~")))
     local = scheme(line) == "file" or (not scheme(line) and not scheme(source.prefix))
-    if not line.isprintable() or "*" in line or (listed_elsewhere and local) or climbs:
+    if not is_plain_name(line) or "*" in line or (listed_elsewhere and local) or climbs:
         raise CrawlError(
             f"crawl source '{source.name}': paths_file names {line[:200]!r}; a line is a URL or a"
             " path below 'prefix', and a list from elsewhere names no local file"

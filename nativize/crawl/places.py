@@ -8,7 +8,13 @@ from urllib.parse import unquote
 
 from nativize.crawl.fetch import place_of
 from nativize.crawl.formats import format_of
-from nativize.crawl.listing import files_at, files_of_hub, lines_of_paths_file, local_path
+from nativize.crawl.listing import (
+    files_at,
+    files_of_hub,
+    is_plain_name,
+    lines_of_paths_file,
+    local_path,
+)
 from nativize.crawl.reader import CrawlFile
 from nativize.crawl.remote import WEB, Remote, scheme, without_secrets
 from nativize.errors import CrawlError
@@ -96,7 +102,7 @@ def _local_files(source: CrawlSource, pattern: Path) -> Iterator[Offered]:
 
 
 def _text(source: CrawlSource, name: str) -> str:
-    if not name.isprintable():
+    if not is_plain_name(name):
         raise CrawlError(
             f"crawl source '{source.name}': the name of {name!r} is no valid text; rename the file"
         )

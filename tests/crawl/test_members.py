@@ -122,7 +122,7 @@ def test_the_blocks_behind_a_damaged_xz_block_are_read(unfold):
     parts = [TEXT[begin : begin + 200_000] for begin in range(0, len(TEXT), 200_000)]
     whole = _xz_of_blocks(parts)
     assert unfold("a.xz", whole) == [(TEXT, None)]
-    (before, damage), (after, none) = unfold("a.xz", flipped(whole, len(whole) // 2))
+    (before, _damage), (after, none) = unfold("a.xz", flipped(whole, len(whole) // 2))
     assert TEXT.startswith(before) and TEXT.endswith(after) and none is None
     assert len(after) == len(TEXT) - 3 * 200_000  # the third block is hit
 

@@ -462,3 +462,10 @@ def test_a_second_walk_downloads_nothing_and_is_reused(server, tmp_path):
     server.files["/crawl/a.jsonl"] = Served(jsonl("四。"), etag='"new"')
     assert walk().metrics["shards_built"] == 1
     assert server.methods().count("GET") == 3
+
+
+def test_a_name_may_hold_an_ideographic_space(tmp_path: Path) -> None:
+    (tmp_path / "卷一\u3000报应").mkdir()
+    (tmp_path / "卷一\u3000报应" / "a.txt").write_text("文")
+    crawl = Crawl(source=(CrawlSource(name="s", path="**/*.txt"),))
+    assert [file.name for file in crawl_files(crawl, tmp_path)] == ["卷一\u3000报应/a.txt"]

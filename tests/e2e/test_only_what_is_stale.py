@@ -108,7 +108,7 @@ def test_a_new_version_with_equal_output_costs_that_stage_alone(
 
 
 def test_a_changed_filter_reaches_what_its_output_touches(traveller: Traveller) -> None:
-    traveller.edit("[quality]", "[clean]\nminimum_characters = 500\n[quality]")
+    traveller.edit("[quality]", "[clean.length]\nminimum_characters = 500\n[quality]")
     outcome = built(traveller.walk())
     assert {"filtered_shards", "scored_shards", "deduplicated_corpus"} <= outcome
     assert not {"raw_crawl", "replay_corpus", "base_model", "instruction_data"} & outcome
