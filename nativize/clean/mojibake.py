@@ -19,6 +19,9 @@ REPLACED_SHARE = 0.005
 PATTERN_SHARE = 0.2
 """Measured: clean Japanese, Chinese and French stay below .05, wrong decodings above .5."""
 
+LEAST_SHARE = 0.002
+"""Of all characters: three broken accents do not spoil an English page of 5,000."""
+
 NOT_ASCII = re.compile("[^\x00-\x7f]+")
 REPLACED = re.compile("[\ufffd\x80-\x84\x86-\x9f]")
 PATTERNS = (
@@ -41,9 +44,10 @@ def is_mojibake(text: str) -> bool:
     total = sum(map(len, NOT_ASCII.findall(text)))
     if not total:
         return False
-    if len(REPLACED.findall(text)) > REPLACED_SHARE * total:
+    least = LEAST_SHARE * len(text)
+    if len(REPLACED.findall(text)) > max(REPLACED_SHARE * total, least):
         return True
-    return any(_matched(pattern, text) > PATTERN_SHARE * total for pattern in PATTERNS)
+    return any(_matched(pattern, text) > max(PATTERN_SHARE * total, least) for pattern in PATTERNS)
 
 
 def _matched(pattern: re.Pattern[str], text: str) -> int:

@@ -38,6 +38,12 @@ def test_replacement_characters_are_seen_from_one_in_two_hundred():
     assert not is_mojibake("あ" * 300 + "\ufffd")
 
 
+def test_a_few_broken_characters_do_not_spoil_a_long_ascii_page():
+    page = "An English page that says caf\ufffd and na\xc3\xafve once. "
+    assert is_mojibake(page)
+    assert not is_mojibake(page + "More of it in plain ASCII. " * 100)
+
+
 def test_the_quick_look_over_many_texts_says_the_same():
     wrong_turns = [
         ("utf-8", "latin-1"),

@@ -1,8 +1,8 @@
 """Promise: a stage whose output changes for equal input has a new VERSION, and the reverse.
 
 The tiny road's inputs and outputs are recorded with their versions in golden.json. Output changed
-without a bump, or a bump without a change: the test fails and says which. `make golden` records anew.
-Trained numbers differ in their last bits between machines, so they are held to a tolerance.
+without a bump, or a bump without a change: the test fails and says which. `make golden` records
+anew. Trained numbers differ in their last bits between machines: they are held to a tolerance.
 """
 
 import json
