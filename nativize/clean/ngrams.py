@@ -21,10 +21,10 @@ CHARACTERS_A_WORD = 2
 REPEATED_CHARACTERS = 5
 """HojiChar's n of its character repetition."""
 NGRAM_SHARES = (*(f"top_{n}" for n in TOP), *(f"duplicate_{n}" for n in DUPLICATE))
-"""top_n: characters of the most frequent n-gram, the spaces between its n words counted with them,
-times its count; duplicate_n: characters of n-grams that stood before, scanned from the left without
-overlap; both over all characters. Languages without spaces get the n - 1 spaces too: the published
-thresholds are for counts with them."""
+"""top_n: characters of the most frequent n-gram that occurs twice or more, the spaces between its
+n words counted with them, times its count; duplicate_n: characters of n-grams that stood before,
+scanned from the left without overlap; both over all characters. Languages without spaces get the
+n - 1 spaces too: the published thresholds are for counts with them."""
 MEASURED_UNITS = 50_000
 """Repetition is measured in the head: counting n-grams of a whole book tells no more."""
 
@@ -59,7 +59,7 @@ def ngram_shares(
         size = (level + 2) * width
         slot_of = _count(values, keys, counts)
         if level < 3:
-            top = _top(slot_of, counts, places, ends, size, measured, level + 1)
+            top = _top(slot_of, counts, places, ends, size, level + 1)
             shares[level] = top / characters
         else:
             shares[level] = _duplicates(slot_of, counts, places, ends, size) / characters
@@ -142,17 +142,13 @@ def _count(values: Any, keys: Any, counts: Any) -> Any:
 
 
 @compiled
-def _top(
-    slot_of: Any, counts: Any, places: Any, ends: Any, size: int, measured: int, spaces: int
-) -> int:
+def _top(slot_of: Any, counts: Any, places: Any, ends: Any, size: int, spaces: int) -> int:
     """Characters of the most frequent n-gram times its count; the first among equals."""
-    if measured < size:
-        return 0
-    most, best = 1, 0
+    most, best = 1, -1
     for number in range(len(places)):
         if counts[slot_of[number]] > most:
             most, best = counts[slot_of[number]], places[number]
-    return int((ends[best + size] - ends[best] + spaces) * most)
+    return int((ends[best + size] - ends[best] + spaces) * most) if best >= 0 else 0
 
 
 @compiled

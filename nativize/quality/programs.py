@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from nativize.errors import ToolMissingError
+from nativize.home import cache_root
 
 PROGRAMS = ("lmplz", "build_binary")
 KENLM_VERSION = "0.3.0"
@@ -33,6 +34,4 @@ def find_program(name: str) -> Path:
 
 def cache_directory() -> Path:
     """Where programs go when the environment's own ``bin`` cannot be written."""
-    cache = os.environ.get("NATIVIZE_CACHE")
-    root = Path(cache) if cache else Path.home() / ".cache" / "nativize"
-    return root / f"kenlm-{KENLM_VERSION}" / "bin"
+    return cache_root() / f"kenlm-{KENLM_VERSION}" / "bin"

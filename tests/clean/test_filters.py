@@ -22,7 +22,7 @@ from tests.clean import published as gopher
 from tests.clean import published_hojichar as hojichar
 from tests.clean import published_swallow as swallow
 from tests.clean import published_web as web
-from tests.clean.test_statistics import ENGLISH, JAPANESE, STOP_WORDS, pages
+from tests.clean.test_statistics import ENGLISH, JAPANESE, STOP_WORDS, pages, repeats
 
 Definition = Callable[[str], str | None]
 
@@ -50,11 +50,19 @@ def japanese():
     return pages(JAPANESE)
 
 
-def test_gopher_repetition_decides_as_published(english):
-    found = disagreements(
-        "gopher_repetition", GopherRepetition(), english, ENGLISH, gopher.gopher_repetition
-    )
+def test_gopher_repetition_decides_as_published_but_for_what_occurs_once(english):
+    """By the letter an n-gram that occurs once is the top one; a text of four words is all that."""
+
+    def definition(text):
+        words = text.split()
+        most = {n: t for n, t in gopher.TOP_NGRAMS.items() if repeats(words, n)}
+        return gopher.gopher_repetition(text, top_ngrams=most)
+
+    found = disagreements("gopher_repetition", GopherRepetition(), english, ENGLISH, definition)
     assert found == []
+    longer = [text for text in english if len(text) >= 200]
+    plain = gopher.gopher_repetition
+    assert disagreements("gopher_repetition", GopherRepetition(), longer, ENGLISH, plain) == []
 
 
 def test_gopher_quality_decides_as_published_but_for_words_in_quotes(english):
@@ -135,7 +143,7 @@ def test_japanese_repetition_is_that_of_twice_as_many_characters(japanese):
             return "lines"
         for n, most in zip((2, 3, 4), REPETITION_JA.maximum_top_ngrams, strict=True):
             share = gopher.top_ngram_share(units, 2 * n, text, "") * (3 * n - 1) / (2 * n)
-            if share > most:
+            if repeats(units, 2 * n) and share > most:
                 return "top"
         for n, most in zip(range(5, 11), REPETITION_JA.maximum_duplicate_ngrams, strict=True):
             if gopher.duplicate_ngram_share(units, 2 * n, text) > most:
