@@ -1,14 +1,16 @@
 """What both peers' scripts share: documents in, seconds and kept ids out.
 
-Runs in the peers' environment, on the standard library alone. Time is that of the filters on
-documents in memory: no start-up, no loading of dictionaries, no reading or writing of files.
+Runs in the peers' environment, on the standard library alone. Time is that of the way from a file
+of JSON lines to one of those that are kept, as both projects' users walk it: no start-up, no
+loading of dictionaries.
 """
 
 import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +26,35 @@ def read(path: str) -> Documents:
         return [(row["id"], row["text"]) for row in map(json.loads, lines)]
 
 
-def measured(documents: Documents, run: Callable[[Documents], Sequence[str]]) -> dict[str, Any]:
+Run = Callable[[Iterable[str]], Iterable[tuple[str, str]]]
+"""From lines to id and line of each document that is kept."""
+
+
+def measured(path: str, run: Run) -> dict[str, Any]:
     """Seconds of the run on the clock and of the processor, kept ids, highest memory."""
-    run(documents[:WARM_UP])
+    with Path(path).open(encoding="utf-8") as lines:
+        list(run(islice(lines, WARM_UP)))
     started, used = time.perf_counter(), time.process_time()
-    kept = run(documents)
+    kept = _written(path, run)
     return {
         "seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - used,
-        "kept": list(kept),
+        "kept": kept,
         "peak_mb": peak_megabytes(),
     }
+
+
+def _written(path: str, run: Run) -> list[str]:
+    """The ids of what was kept, which lies beside the input afterwards."""
+    kept = []
+    with (
+        Path(path).open(encoding="utf-8") as lines,
+        Path(f"{path}.kept").open("w", encoding="utf-8") as out,
+    ):
+        for name, line in run(lines):
+            out.write(line + "\n")
+            kept.append(name)
+    return kept
 
 
 def peak_megabytes() -> float:

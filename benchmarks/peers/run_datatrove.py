@@ -6,8 +6,9 @@ With `each`, every filter alone; answers reasons by filter and id, the words of 
 what C4 makes of it when it does not count sentences.
 """
 
+import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import measure
@@ -90,12 +91,15 @@ def pipeline(language: str) -> list[BaseFilter]:
     return fineweb() if language == "en" else fineweb2(language)
 
 
-def kept(filters: list[BaseFilter], documents: measure.Documents) -> list[str]:
+def kept(filters: list[BaseFilter], lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     """As its executor chains them: each step draws on the one before."""
-    stream: Iterable[Document] = (Document(text=text, id=name) for name, text in documents)
+    rows = map(json.loads, lines)
+    stream: Iterable[Document] = (Document(text=row["text"], id=row["id"]) for row in rows)
     for one in filters:
         stream = one.run(stream, 0, 1)
-    return [document.id for document in stream]
+    for document in stream:
+        row = {"id": document.id, "text": document.text}
+        yield document.id, json.dumps(row, ensure_ascii=False)
 
 
 def reasons_of_each(
@@ -132,12 +136,12 @@ def each(documents: measure.Documents, language: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    documents, language = measure.read(sys.argv[1]), sys.argv[2]
+    path, language = sys.argv[1:3]
     if sys.argv[3:] == ["each"]:
-        measure.answer(each(documents, language))
+        measure.answer(each(measure.read(path), language))
         return
     filters = pipeline(language)
-    measure.answer(measure.measured(documents, lambda some: kept(filters, some)))
+    measure.answer(measure.measured(path, lambda lines: kept(filters, lines)))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """HojiChar's filters over documents: run_hojichar.py documents.jsonl PIPELINE.
 
-PIPELINE is `standard` (eleven filters without a tagger), `words` (with word repetition by fugashi
-as a twelfth) or `each` (every filter alone; answers the ids that it drops, the list of advertising
+PIPELINE is `standard` (eleven filters without a tagger, and placeholders for personal data as ours
+puts them in), `words` (with word repetition by fugashi too) or `each` (every filter alone; answers the ids that it drops, the list of advertising
 words and fugashi's words of each document).
 """
 
 import sys
+from collections.abc import Iterable, Iterator
 
 import measure
 from fugashi import Tagger
@@ -29,6 +30,7 @@ def standard() -> list[object]:
         document_filters.SingleCharacterRepetitionFilter(),
         document_filters.DiscardTooManyEndingEllipsis(),
         document_filters.DiscardTooShortLines(),
+        document_filters.MaskPersonalInformation(),
     ]
 
 
@@ -36,10 +38,17 @@ def with_words() -> list[object]:
     return [*standard(), document_filters.WordRepetitionRatioFilter()]
 
 
-def kept(filters: list[object], documents: measure.Documents) -> list[str]:
-    pipeline = Compose(filters)
-    results = ((name, pipeline.apply(Document(text))) for name, text in documents)
-    return [name for name, document in results if not document.is_rejected]
+def kept(pipeline: Compose, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        document = pipeline.apply(Document(line))
+        if not document.is_rejected:
+            yield document.extras["id"], document.text
+
+
+def from_json_to_json(filters: list[object]) -> Compose:
+    load = document_filters.JSONLoader(extra_keys=["id"])
+    dump = document_filters.JSONDumper(skip_rejected=True, export_extras=True)
+    return Compose([load, *filters, dump])
 
 
 def dropped_by_each(documents: measure.Documents) -> dict[str, list[str]]:
@@ -63,12 +72,11 @@ def each(documents: measure.Documents) -> dict[str, object]:
 
 
 def main() -> None:
-    documents = measure.read(sys.argv[1])
     if sys.argv[2] == "each":
-        measure.answer(each(documents))
+        measure.answer(each(measure.read(sys.argv[1])))
         return
-    filters = {"standard": standard, "words": with_words}[sys.argv[2]]()
-    measure.answer(measure.measured(documents, lambda some: kept(filters, some)))
+    pipeline = from_json_to_json({"standard": standard, "words": with_words}[sys.argv[2]]())
+    measure.answer(measure.measured(sys.argv[1], lambda lines: kept(pipeline, lines)))
 
 
 if __name__ == "__main__":

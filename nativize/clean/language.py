@@ -125,6 +125,7 @@ def probabilities(data: Any, offsets: Any, model: Any, wanted: int) -> Any:
     """
     count = len(offsets) - 1
     best, scores = np.full(count, -1, np.int32), np.zeros(count, np.float32)
+    path, stack = _path_to(model, wanted), np.empty(len(model.left) + 1, np.int64)
     chances = np.empty(2 * len(model.left) + 1, np.float64)
     for text in range(count):
         begin, end = offsets[text], offsets[text + 1]
@@ -143,10 +144,8 @@ def probabilities(data: Any, offsets: Any, model: Any, wanted: int) -> Any:
         known += 1
         for place in range(WIDTH):
             hidden[place] /= known
-        _label_chances(hidden, model, chances)
-        labels = len(model.left) + 1
-        best[text] = np.argmax(chances[:labels])
-        scores[text] = min(1.0, np.exp(chances[wanted]))
+        best[text] = _likeliest(hidden, model, chances, stack)
+        scores[text] = min(1.0, np.exp(_chance_along(hidden, model, path)))
     return best, scores
 
 
@@ -267,18 +266,59 @@ def _add_row(model: Any, row: int, hidden: Any) -> None:
 
 
 @compiled
-def _label_chances(hidden: Any, model: Any, chances: Any) -> None:
-    """Logarithms of the labels' probabilities, from the root of the tree down."""
+def _right(hidden: Any, model: Any, inner: int) -> float:
+    """Probability of an inner node's right child."""
+    product = np.float32(0.0)
+    for place in range(WIDTH):
+        product += hidden[place] * model.nodes[inner, place]
+    return float(1.0 / (1.0 + np.exp(-np.float64(product))))
+
+
+@compiled
+def _likeliest(hidden: Any, model: Any, chances: Any, stack: Any) -> int:
+    """The most probable label; branches that cannot lead to it are not looked at."""
     labels = len(model.left) + 1
-    chances[2 * labels - 2] = 0.0
-    for node in range(2 * labels - 2, labels - 1, -1):
-        inner = node - labels
-        product = np.float32(0.0)
-        for place in range(WIDTH):
-            product += hidden[place] * model.nodes[inner, place]
-        right = 1.0 / (1.0 + np.exp(-np.float64(product)))
-        chances[model.left[inner]] = chances[node] + np.log(1.0 - right + EPSILON)
-        chances[model.right[inner]] = chances[node] + np.log(right + EPSILON)
+    root = 2 * labels - 2
+    chances[root], stack[0], height = 0.0, root, 1
+    best, highest = -1, -np.inf
+    while height:
+        height -= 1
+        node = stack[height]
+        if chances[node] <= highest:
+            continue
+        if node < labels:
+            best, highest = node, chances[node]
+            continue
+        right = _right(hidden, model, node - labels)
+        first, second = model.left[node - labels], model.right[node - labels]
+        chances[first] = chances[node] + np.log(1.0 - right + EPSILON)
+        chances[second] = chances[node] + np.log(right + EPSILON)
+        if right < 0.5:
+            first, second = second, first
+        stack[height], stack[height + 1] = first, second  # the likelier one is looked at first
+        height += 2
+    return int(best)
+
+
+@compiled
+def _path_to(model: Any, label: int) -> Any:
+    """From the root to a label: inner nodes, and whether the way goes right; deepest first."""
+    nodes, labels, child = [], len(model.left) + 1, label
+    for inner in range(len(model.left)):
+        if model.left[inner] == child or model.right[inner] == child:
+            nodes.append((inner, model.right[inner] == child))
+            child = labels + inner
+    return nodes
+
+
+@compiled
+def _chance_along(hidden: Any, model: Any, path: Any) -> float:
+    """Logarithm of the probability of the label at the end of a path."""
+    chance = 0.0
+    for inner, goes_right in path:
+        right = _right(hidden, model, inner)
+        chance += np.log((right if goes_right else 1.0 - right) + EPSILON)
+    return chance
 
 
 class _Reader:

@@ -73,9 +73,10 @@ def _words_and_ends(units: Any, lengths: Any, measured: int, width: int) -> Any:
     for place in range(len(words)):
         # two code points fit a hash as they are
         words[place] = units[place] if width == 1 else units[place] << SHIFT | units[place + 1]
-    ends = np.zeros(measured + 1, np.int64)
-    for place in range(measured):
-        ends[place + 1] = ends[place] + lengths[place]
+    ends = np.arange(measured + 1)  # a character's length is 1
+    if width == 1:
+        for place in range(measured):
+            ends[place + 1] = ends[place] + lengths[place]
     return words, ends
 
 
