@@ -13,13 +13,15 @@ from nativize.recipe import Clean, Crawl, CrawlSource, Dedup, Language, Quality
 language_option = click.option(
     "--language", "code", required=True, help="ISO 639-1 code: ja, zh, bo, en."
 )
-words_option = click.option("--words", is_flag=True, help="The language parts words by spaces.")
+words_option = click.option(
+    "--words", is_flag=True, help="Words are parted by spaces, whatever the language's script."
+)
 workers_option = click.option("--workers", default=0, help="Processes; 0: one per core.")
 
 
 def language_of(code: str, words: bool) -> Language:
     """The language that the options describe."""
-    return Language(code=code, shingle="words" if words else "characters")
+    return Language(code=code, shingle="words") if words else Language(code=code)
 
 
 @click.command()
@@ -102,7 +104,8 @@ def score(
 
     engine = LocalEngine(workers)
     if not model.exists():
-        quality = Quality(unit="words" if words else "characters")
+        spaced = language_of(code, words).shingle == "words"
+        quality = Quality(unit="words" if spaced else "characters")
         with standalone(model) as place:
             train_quality_model(
                 shards, place, language=language_of(code, words), quality=quality, engine=engine

@@ -1,8 +1,8 @@
 """What all sections of a recipe share: frozen, no unknown keys, and the mark of execution."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 EXECUTION = "nativize:execution"
 """Mark on a field that says where, how fast or how parallel, and so is no identity."""
@@ -25,10 +25,24 @@ Refit = Annotated[
 ]
 
 
+WITHOUT_SPACES = frozenset(("ja", "zh", "yue", "wuu", "th", "lo", "my", "km"))
+BY_SYLLABLES = frozenset(("bo", "dz"))
+
+
 class Language(Section):
     """The new language."""
 
     code: str = Field(description="ISO 639-1 code as the language identifier says it: ja, zh, bo.")
     shingle: Literal["characters", "words", "syllables"] = Field(
-        "characters", description="Unit of the language where spaces do not part words."
+        "words",
+        description="What parts of a text are counted; left out, what the language's script has.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shingle_of_the_script(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "shingle" in data:
+            return data
+        code = data.get("code")
+        spaced = "syllables" if code in BY_SYLLABLES else "words"
+        return {**data, "shingle": "characters" if code in WITHOUT_SPACES else spaced}

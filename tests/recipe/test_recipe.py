@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nativize.errors import RecipeError
-from nativize.recipe import load_recipe, recipe_slice
+from nativize.recipe import Language, load_recipe, recipe_slice
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 DEMO = (RECIPES / "demo.toml").read_text(encoding="utf-8")
@@ -89,3 +89,18 @@ def test_a_learning_rate_is_identity_of_its_stage_alone(tmp_path: Path) -> None:
     one, other = (load_recipe(write(tmp_path, text)) for text in (DEMO, changed))
     assert recipe_slice(one, ("stage.lora",)) != recipe_slice(other, ("stage.lora",))
     assert recipe_slice(one, ("stage.embedding",)) == recipe_slice(other, ("stage.embedding",))
+
+
+@pytest.mark.parametrize(
+    ("code", "shingle"),
+    [
+        ("ja", "characters"),
+        ("th", "characters"),
+        ("bo", "syllables"),
+        ("en", "words"),
+        ("ko", "words"),
+    ],
+)
+def test_a_language_is_counted_as_its_script_parts_it(code, shingle):
+    assert Language(code=code).shingle == shingle
+    assert Language(code=code, shingle="words").shingle == "words"
