@@ -63,6 +63,8 @@ ALONE: dict[str, dict[str, Any]] = {
 }
 """One step of [clean] at a time; "nothing" reads and writes."""
 
+README_BEGIN = "<!-- corpus: written by `python -m benchmarks.corpus --readme` -->"
+README_END = "<!-- /corpus -->"
 REFRESH_SHARDS, NEW_SHARDS = 100, 1
 REFRESH_SHARD_BYTES = 200_000
 GROWTH = 10
@@ -124,6 +126,8 @@ def main() -> None:
     print(f"\nrefresh with {NEW_SHARDS} of {REFRESH_SHARDS} shards new: {refresh:.3f} of all")
     print(f"peak memory: {peaks[0]:.0f} MB, {peaks[1]:.0f} MB at {GROWTH} times the documents")
     write_results(results, alone, refresh, peaks)
+    if options.readme:
+        write_readme()
     print("figures: " + " ".join(f"{k}={v}" for k, v in figures(results, refresh, peaks)))
 
 
@@ -133,6 +137,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--subset", type=float, default=6.0, help="megabytes for all")
     parser.add_argument("--repeats", type=int, default=3, help="runs, of which the best counts")
     parser.add_argument("--languages", nargs="+", choices=LANGUAGES, default=list(LANGUAGES))
+    parser.add_argument("--readme", action="store_true", help="write the table into the README")
     parser.add_argument("--without-peers", action="store_true", help="measure ours alone")
     return parser.parse_args()
 
@@ -301,14 +306,45 @@ def figures(
     return [*found, ("refresh_ratio", f"{refresh:.3f}"), ("peak_mb", f"{peaks[1]:.0f}")]
 
 
+def readme_table(content: Mapping[str, Any]) -> str:
+    """The results on the documents that all went over, as the README shows them."""
+    lines = ["| documents | | MB/s | kept | peak MB |", "|---|---|---|---|---|"]
+    for one in content["results"]:
+        if one["name"] == "nativize" or not one["name"].startswith("nativize"):
+            lines.append(
+                f"| {one['language']}, {one['megabytes']:.0f} MB | {one['name']}"
+                f" | {one['megabytes_per_second']:.2f} | {one['kept_share']:.2f}"
+                f" | {one['peak_mb']:.0f} |"
+            )
+    share = f"{100 * content['refresh_ratio']:.1f} %"
+    lines += [
+        "",
+        f"One new shard beside {REFRESH_SHARDS} old ones costs {share} of the first walk.",
+    ]
+    return "\n".join(lines)
+
+
+def write_readme() -> None:
+    """The table of the recorded results between the README's marks."""
+    readme = real_text.ROOT / "README.md"
+    head, rest = readme.read_text("utf-8").split(README_BEGIN)
+    _, tail = rest.split(README_END)
+    table = readme_table(json.loads(results_path().read_text("utf-8")))
+    readme.write_text(f"{head}{README_BEGIN}\n{table}\n{README_END}{tail}", "utf-8")
+
+
+def results_path() -> Path:
+    machine = f"{platform.system()}-{platform.machine()}".lower()
+    return real_text.ROOT / "benchmarks" / "results" / f"corpus-{machine}.json"
+
+
 def write_results(
     results: Sequence[Result],
     alone: Mapping[str, float],
     refresh: float,
     peaks: tuple[float, float],
 ) -> None:
-    machine = f"{platform.system()}-{platform.machine()}".lower()
-    path = real_text.ROOT / "benchmarks" / "results" / f"corpus-{machine}.json"
+    path = results_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     packages = ("numba", "numpy", "pyarrow")
     content = {

@@ -1,8 +1,8 @@
 """HojiChar's filters over documents: run_hojichar.py documents.jsonl PIPELINE.
 
-PIPELINE is `standard` (eleven filters without a tagger, and placeholders for personal data as ours
-puts them in), `words` (with word repetition by fugashi too) or `each` (every filter alone; answers the ids that it drops, the list of advertising
-words and fugashi's words of each document).
+PIPELINE is `standard` (eleven filters without a tagger, and placeholders for personal data, as ours
+puts them in), `words` (with word repetition by fugashi too) or `each` (every filter alone; answers
+the ids that it drops, the list of advertising words and fugashi's words of each document).
 """
 
 import sys

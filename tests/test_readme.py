@@ -1,0 +1,36 @@
+"""The README's figures are those that were recorded, and its links lead somewhere."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from benchmarks.corpus import README_BEGIN, README_END, readme_table
+from nativize.recipe import Clean, Crawl, Quality, Recipe
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_corpus_table_is_the_recorded_one() -> None:
+    recorded = ROOT / "benchmarks" / "results" / "corpus-linux-x86_64.json"
+    table = (ROOT / "README.md").read_text("utf-8").split(README_BEGIN)[1].split(README_END)[0]
+    assert table.strip() == readme_table(json.loads(recorded.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text("utf-8"))
+    local = [link for link in links if not link.startswith(("http:", "https:"))]
+    assert [link for link in local if not (document.parent / link).exists()] == []
+
+
+def test_the_recipes_shown_are_recipes() -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    crawl, rest = map(tomllib.loads, blocks)
+    assert len(Crawl.model_validate(crawl["crawl"]).source) == 3
+    assert Clean.model_validate(rest["clean"]).hojichar is False
+    assert Quality.model_validate(rest["quality"]).bucket_shares.tail == 0.0
+    assert set(rest) - {"clean", "quality"} <= set(Recipe.model_fields)
