@@ -42,7 +42,7 @@ def frame_arc(member: Member, maximum_bytes: int) -> Iterator[Record | Broken]:
         damage_told = isinstance(framed, Broken) and member.damage is not None
         yield framed
     if member.damage and not damage_told:
-        yield Broken(window.position, 0, member.damage.reason)
+        yield Broken(window.position, window.lost_bytes, member.damage.reason)
 
 
 def as_warc(data: bytes) -> bytes:
@@ -105,7 +105,9 @@ def _broken(window: Window, start: int, reason: str) -> Broken:
     _drop_to_next_record(window, start)
     ended = not window.held and window.member.damage
     length = window.position - position
-    return Broken(position, length, ended.reason if ended else reason)
+    if ended:
+        return Broken(position, length + window.lost_bytes, ended.reason)
+    return Broken(position, length, reason)
 
 
 def _drop_to_next_record(window: Window, start: int) -> None:

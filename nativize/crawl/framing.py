@@ -44,7 +44,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Broken:
-    """Bytes of a member's uncompressed content that are no whole record."""
+    """Bytes of a member's uncompressed content that are no whole record.
+
+    Attributes:
+        length: with what the member's decoder decoded and did not hand on.
+    """
 
     inner: int
     length: int
@@ -67,6 +71,11 @@ class Window:
                 return False
             self.held += chunk
         return True
+
+    @property
+    def lost_bytes(self) -> int:
+        """What the member's decoder decoded and did not hand on."""
+        return self.member.damage.lost_bytes if self.member.damage else 0
 
     def drop(self, length: int) -> None:
         del self.held[:length]
@@ -100,7 +109,7 @@ def frame_records(member: Member, maximum_bytes: int) -> Iterator[Record | Broke
         damage_told = isinstance(framed, Broken) and member.damage is not None
         yield framed
     if member.damage and not damage_told:
-        yield Broken(window.position, 0, member.damage.reason)
+        yield Broken(window.position, window.lost_bytes, member.damage.reason)
 
 
 def _frame(window: Window, maximum_bytes: int) -> Record | Broken:
@@ -145,4 +154,6 @@ def _broken(window: Window, start: int, reason: str) -> Broken:
     position = window.position
     length = window.drop_to_next_record(start)
     ended = not window.held and window.member.damage
-    return Broken(position, length, ended.reason if ended else reason)
+    if ended:
+        return Broken(position, length + window.lost_bytes, ended.reason)
+    return Broken(position, length, reason)

@@ -60,7 +60,8 @@ def _objects(file: CrawlFile, maximum_bytes: int) -> Iterator[Piece | Quarantine
             yield from scan.take(chunk)
         if member.damage:
             damage = member.damage
-            yield Quarantined(damage.reason, damage.offset, damage.length, scan.end - scan.begin)
+            lost = scan.end - scan.begin + damage.lost_bytes
+            yield Quarantined(damage.reason, damage.offset, damage.length, lost)
             scan = _Scan(maximum_bytes, scan.end)
     yield from scan.close()
 

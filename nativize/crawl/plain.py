@@ -3,13 +3,23 @@
 from collections.abc import Callable, Iterator
 
 from nativize.crawl.encoding import decode
+from nativize.crawl.framing import BEGIN as WARC_BEGINS
 from nativize.crawl.members import read_members
 from nativize.crawl.reader import CrawlFile, Item, Quarantined
 
 
 def read_text(file: CrawlFile, maximum_bytes: int) -> Iterator[Item]:
-    """The file as one document; an empty file is dropped as empty."""
-    return read_whole(file, maximum_bytes, lambda data: decode(data, only=file.source.encoding))
+    """The file as one document; an empty file is dropped as empty.
+
+    WARC records under the name of a text, as ``sample.warc.txt``, would be one long document.
+    """
+
+    def text_of(data: bytes) -> str:
+        if WARC_BEGINS.match(data):
+            raise ValueError('these are WARC records: set format = "wet" (or "warc") in the recipe')
+        return decode(data, only=file.source.encoding)
+
+    return read_whole(file, maximum_bytes, text_of)
 
 
 def read_whole(
@@ -32,7 +42,8 @@ def read_whole(
                 yield Quarantined(reason, 0, size, size)
                 return
         if member.damage:
-            yield Quarantined(member.damage.reason, 0, size, len(content))
+            lost = len(content) + member.damage.lost_bytes
+            yield Quarantined(member.damage.reason, 0, size, lost)
             return
     try:
         text = text_of(bytes(content))

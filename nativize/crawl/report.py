@@ -8,6 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +53,18 @@ def write_samples(shards: Iterable[Path], out: Path) -> None:
     """
     found: dict[str, list[dict[str, str]]] = {}
     for shard in shards:
-        for line in shard.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            rows = found.setdefault(row["reason"], [])
-            if len(rows) < SAMPLES:
-                rows.append(row)
+        with shard.open(encoding="utf-8", newline="\n") as lines:  # a text may hold U+2028
+            for row in map(json.loads, lines):
+                rows = found.setdefault(row["reason"], [])
+                if len(rows) < SAMPLES:
+                    rows.append(row)
     rows = [row for reason in sorted(found) for row in found[reason]]
     _write_table(out / REPORT / "samples.json", ["reason", "id", "url", "text"], rows)
 
 
-def write_quarantine(shards: Iterable[Path], out: Path) -> None:
+def write_quarantine(lines: Iterable[str], out: Path) -> None:
     """``report/quarantine.json``: where the first damaged records lie; no file without any."""
-    lines = (line for shard in shards for line in shard.read_text(encoding="utf-8").splitlines())
-    rows = [json.loads(line) for line, _ in zip(lines, range(QUARANTINED_ROWS), strict=False)]
+    rows = [json.loads(line) for line in islice(lines, QUARANTINED_ROWS)]
     if rows:
         columns = ["source", "file", "offset", "length", "within", "reason"]
         _write_table(out / REPORT / "quarantine.json", columns, rows)

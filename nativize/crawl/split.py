@@ -62,7 +62,8 @@ def split(
         if member.damage:
             open_bytes = skipped + len(held)
             damage = member.damage
-            yield Quarantined(damage.reason, damage.offset, damage.length, open_bytes)
+            lost = open_bytes + damage.lost_bytes
+            yield Quarantined(damage.reason, damage.offset, damage.length, lost)
             position, skipped = position + open_bytes, 0
             held.clear()
     length = skipped + len(held)

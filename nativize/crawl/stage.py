@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +26,8 @@ from nativize.artifact import (
 from nativize.artifact.digests import remembered_digests
 from nativize.crawl.document import Document, DocumentFile
 from nativize.crawl.formats import BY_NAME
-from nativize.crawl.reader import CrawlFile, Dropped, Quarantined, size_of
+from nativize.crawl.quarantine import QuarantineFile, quarantine_lines
+from nativize.crawl.reader import CrawlFile, Dropped, size_of
 from nativize.crawl.report import (
     KEPT,
     SAMPLES,
@@ -54,6 +54,8 @@ READ_CRAWL = Stage(
 BUNDLE_FILES = 64
 """Small files in one bundle, on average."""
 BUNDLED_FILE_BYTES = 1_000_000
+METADATA = {"record_metadata", "record_warcinfo", "record_request"}
+"""What all records of a WAT file are dropped as."""
 
 
 def read_crawl(
@@ -83,9 +85,9 @@ def read_crawl(
     _require_different([task.name for task in tasks])
     reports = place.shards.build(engine or LocalEngine(), read_bundle, tasks, place.out)
     accounts = Accounts.total(report.accounts for report in reports if report.accounts)
-    _require_documents(accounts, files)
+    _require_documents(accounts, files, place.out)
     write_samples(sorted(place.out.glob("*.samples.jsonl")), place.out)
-    write_quarantine(sorted(place.out.glob("*.quarantine.jsonl")), place.out)
+    write_quarantine(quarantine_lines(place.out), place.out)
     draw_lengths(reports, place.out)
     return Report(_metrics(files, reports, accounts), accounts)
 
@@ -125,16 +127,13 @@ def read_bundle(
 ) -> Report:
     """Crawl files as shards in ``out``; their books, the lengths of the documents, and samples."""
     started = time.process_time()
-    accounts, stem = Accounts(), shard_stem(files[0])
-    refused: list[str] = []
-    seen = _Seen()
-    documents = chain.from_iterable(
-        _documents(file, maximum_document_bytes, accounts, refused) for file in files
-    )
-    shards = write_shards(map(seen.look, documents), out, stem, shard_text_bytes, accounts)
+    accounts, stem, seen = Accounts(), shard_stem(files[0]), _Seen()
+    with QuarantineFile(out / f"{stem}.quarantine.jsonl") as quarantine:
+        documents = chain.from_iterable(
+            _documents(file, maximum_document_bytes, accounts, quarantine) for file in files
+        )
+        shards = write_shards(map(seen.look, documents), out, stem, shard_text_bytes, accounts)
     (out / f"{stem}.samples.jsonl").write_text("".join(seen.samples), encoding="utf-8")
-    if refused:
-        (out / f"{stem}.quarantine.jsonl").write_text("".join(refused), encoding="utf-8")
     crawl_bytes = sum(file.path.stat().st_size for file in files)
     figures = {"shards": shards, "files": len(files), "crawl_bytes": crawl_bytes}
     seconds = {"read_seconds": time.process_time() - started}
@@ -180,9 +179,9 @@ def write_shards(
 
 
 def _documents(
-    file: CrawlFile, maximum_bytes: int, accounts: Accounts, refused: list[str]
+    file: CrawlFile, maximum_bytes: int, accounts: Accounts, quarantine: QuarantineFile
 ) -> Iterator[Document]:
-    """A file's documents; all items enter the books, what is refused goes to ``refused``."""
+    """A file's documents; all items enter the books, what is refused goes to quarantine."""
     for item in BY_NAME[file.format].read(file, maximum_bytes):
         size = size_of(item)
         accounts.entered += size
@@ -192,19 +191,7 @@ def _documents(
             accounts.dropped[item.reason] = accounts.dropped.get(item.reason, Count()) + size
         else:
             accounts.quarantined += size
-            refused.append(_quarantine_line(file, item))
-
-
-def _quarantine_line(file: CrawlFile, item: Quarantined) -> str:
-    row: dict[str, Any] = {
-        "source": file.source.name,
-        "file": file.name,
-        "offset": item.offset,
-        "length": item.length,
-        "within": item.within,
-        "reason": item.reason,
-    }
-    return json.dumps(row, ensure_ascii=False) + "\n"
+            quarantine.add(file, item)
 
 
 def _task(bundle: tuple[CrawlFile, ...], crawl: Crawl, digests: Mapping[Path, str]) -> ShardTask:
@@ -230,15 +217,29 @@ def _require_different(names: Iterable[str]) -> None:
         )
 
 
-def _require_documents(accounts: Accounts, files: list[CrawlFile]) -> None:
-    if not accounts.kept.documents:
-        dropped = {reason: count.documents for reason, count in accounts.dropped.items()}
-        raise CrawlError(
-            f"{len(files)} crawl files, first {files[0].path}, hold no document:"
-            f" {accounts.entered.documents} records entered, dropped {dropped},"
-            f" quarantined {accounts.quarantined.documents}."
-            " Look at 'format', 'text_field' and 'encoding' of the recipe's crawl sources."
+def _require_documents(accounts: Accounts, files: list[CrawlFile], out: Path) -> None:
+    if accounts.kept.documents:
+        return
+    dropped = {reason: count.documents for reason, count in accounts.dropped.items()}
+    raise CrawlError(
+        f"{len(files)} crawl files, first {files[0].path}, hold no document:"
+        f" {accounts.entered.documents} records entered, dropped {dropped},"
+        f" quarantined {accounts.quarantined.documents}{_first_reason(out)}. {_advice(dropped)}"
+    )
+
+
+def _first_reason(out: Path) -> str:
+    line = next(quarantine_lines(out), None)
+    return f" (the first: {json.loads(line)['reason']})" if line else ""
+
+
+def _advice(dropped: Mapping[str, int]) -> str:
+    if "record_metadata" in dropped and set(dropped) <= METADATA:
+        return (
+            "These records are metadata, as those of a WAT file: it holds no text. Name the WET"
+            " files (text) or the WARC files (pages) of the same crawl."
         )
+    return "Look at 'format', 'text_field' and 'encoding' of the recipe's crawl sources."
 
 
 def _metrics(

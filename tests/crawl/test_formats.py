@@ -42,3 +42,9 @@ def test_a_misspelt_format_is_an_error_with_the_nearest_one():
     source = CrawlSource(name="s", path="*", format="jsnol")
     with pytest.raises(CrawlError, match="Did you mean 'jsonl'"):
         format_of(source, Path("a.txt"))
+
+
+@pytest.mark.parametrize("name", ["CC-MAIN-00000.gz", "sample.wet.1", "crawl", "a.dat.zst"])
+def test_a_name_that_tells_nothing_is_an_error_that_says_to_set_the_format(name):
+    with pytest.raises(CrawlError, match=r"Set\s'format' in the recipe \(warc, wet"):
+        format_of(CrawlSource(name="s", path="*"), Path(name))

@@ -61,6 +61,21 @@ def test_quarantine_names_file_place_and_reason(crawl_directory, tmp_path):
     assert "no JSON" in entry["reason"]
 
 
+def test_without_a_refused_record_there_is_no_quarantine(tmp_path):
+    (tmp_path / "crawl").mkdir()
+    (tmp_path / "crawl" / "a.jsonl").write_bytes(jsonl("一。"))
+    run(tmp_path / "crawl", tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*quarantine*"))
+
+
+def test_samples_may_hold_line_separators(tmp_path):
+    (tmp_path / "crawl").mkdir()
+    (tmp_path / "crawl" / "a.jsonl").write_bytes(jsonl("一\u2028二\u2029三\x85四。"))
+    run(tmp_path / "crawl", tmp_path / "out")
+    samples = json.loads((tmp_path / "out/report/samples.json").read_text(encoding="utf-8"))
+    assert samples["rows"][0][3] == "一\u2028二\u2029三四。"
+
+
 def test_one_or_two_workers_make_the_same_bytes(crawl_directory, tmp_path):
     run(crawl_directory, tmp_path / "one", workers=1)
     run(crawl_directory, tmp_path / "two", workers=2)
@@ -151,6 +166,29 @@ def test_a_crawl_without_any_document_is_an_error_with_the_counts(tmp_path):
     (tmp_path / "crawl").mkdir()
     (tmp_path / "crawl" / "a.jsonl").write_bytes(b'{"body": "x"}\n')
     with pytest.raises(CrawlError, match="quarantined 1"):
+        run(tmp_path / "crawl", tmp_path / "out")
+
+
+def test_a_crawl_without_any_document_says_why_the_first_record_was_refused(tmp_path):
+    (tmp_path / "crawl").mkdir()
+    (tmp_path / "crawl" / "a.jsonl").write_bytes(b'{"body": "x"}\n')
+    with pytest.raises(CrawlError, match="field 'text' is missing"):
+        run(tmp_path / "crawl", tmp_path / "out")
+
+
+def test_a_crawl_of_metadata_alone_says_that_wet_or_warc_is_wanted(tmp_path):
+    (tmp_path / "crawl").mkdir()
+    records = (warc_record(b"", kind=kind) for kind in ("warcinfo", "metadata", "metadata"))
+    (tmp_path / "crawl" / "a.warc.wat.gz").write_bytes(members(*records))
+    with pytest.raises(CrawlError, match=r"WAT file.*Name the WET.*or the WARC"):
+        run(tmp_path / "crawl", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["a.warc.txt", "a.wet.txt", "a.md"])
+def test_warc_records_under_the_name_of_a_text_are_refused_with_what_to_set(tmp_path, name):
+    (tmp_path / "crawl").mkdir()
+    (tmp_path / "crawl" / name).write_bytes(page("一。"))
+    with pytest.raises(CrawlError, match='set format = "wet"'):
         run(tmp_path / "crawl", tmp_path / "out")
 
 

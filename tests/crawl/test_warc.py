@@ -43,6 +43,31 @@ def test_what_is_no_text_is_dropped_by_its_reason(read, record, reason):
     assert read("a.warc", record).dropped == [reason]
 
 
+@pytest.mark.parametrize("kind", ["unknown", "respmnse", "resp", "response response", "", "-"])
+def test_a_record_of_unknown_type_is_quarantined(read, kind):
+    record = page("二。").replace(b"WARC-Type: response", f"WARC-Type: {kind}".encode())
+    found = read("a.warc", page("一。") + record + page("三。"))
+    assert (found.texts, found.dropped) == (["一。", "三。"], [])
+    assert [item.offset for item in found.quarantined] == [len(page("一。"))]
+    assert "WARC-Type" in found.quarantined[0].reason
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_a_bit_flipped_in_a_record_type_is_never_a_silent_drop(read, bit):
+    begin = page("二。").index(b"WARC-Type")
+    for at in range(begin, page("二。").index(b"\r\n", begin)):
+        record = bytearray(page("二。"))
+        record[at] ^= 1 << bit
+        found = read("a.warc", page("一。") + bytes(record) + page("三。"))
+        assert (len(found.texts + found.quarantined), found.dropped) == (3, [])
+
+
+def test_a_type_in_the_text_of_a_record_is_none_of_the_record(read):
+    body = http("一行。\nWARC-Type: request\n".encode(), "text/plain")
+    record = warc_record(body).replace(b"WARC-Type: response\r\n", b"WARC-Typo: response\r\n")
+    assert read("a.warc", record).quarantined[0].reason.startswith("WARC-Type ''")
+
+
 def test_wet_conversions_are_documents(read):
     head = "WARC-Identified-Content-Language: jpn,eng\r\nContent-Type: text/plain"
     record = warc_record("雨です。".encode(), kind="conversion", head=head)

@@ -65,6 +65,25 @@ def test_a_broken_catalogue_is_quarantined(read, data):
     assert (found.texts, len(found.quarantined)) == ([], 1)
 
 
+@pytest.mark.parametrize(
+    ("end", "line"),
+    [
+        ('msgid "Hail"\nmsgstr "雹が降', 2),
+        ('msgid "Hail"\nmsgstr "雹が降\\"', 2),
+        ('msgid "Hail"\nmsgstr "', 2),
+        ('msgid "Hail"\nmsgstr', 2),
+        ('msgid "Hail"\nmsgstr ""\n"雹が\n"降る。"', 3),
+        ('msgid "Hail"\n', 1),
+        ('msgid "Ha', 1),
+        ('msgid "Hail"\nmsgid_plural "Hails"\nmsgstr[0] "雹', 3),
+    ],
+)
+def test_a_cut_catalogue_is_quarantined_with_its_line(read, end, line):
+    found = read("a.po", (CATALOGUE.format("utf-8") + end).encode())
+    assert (found.texts, len(found.quarantined)) == ([], 1)
+    assert f"line {len(CATALOGUE.splitlines()) + line}" in found.quarantined[0].reason
+
+
 def test_a_catalogue_that_names_a_file_does_not_open_it(read, tmp_path):
     (tmp_path / "secret.po").write_text('msgid "a"\nmsgstr "secret"\n')
     assert read("a.po", str(tmp_path / "secret.po").encode()).texts == []
