@@ -66,7 +66,7 @@ ALONE: dict[str, dict[str, Any]] = {
 README_BEGIN = "<!-- corpus: written by `python -m benchmarks.corpus --readme` -->"
 README_END = "<!-- /corpus -->"
 REFRESH_SHARDS, NEW_SHARDS = 100, 1
-REFRESH_SHARD_BYTES = 200_000
+REFRESH_SHARD_BYTES = 4_000_000
 GROWTH = 10
 
 Documents = Sequence[tuple[str, str]]
@@ -270,12 +270,12 @@ def print_alone(alone: Mapping[str, float]) -> None:
 def refresh_ratio(place: Path, language: str) -> float:
     """Seconds of a walk with a few new shards, over those of the first walk over all."""
     shards = REFRESH_SHARDS + NEW_SHARDS
-    texts = real_text.documents(language, shards * REFRESH_SHARD_BYTES)
+    texts = real_text.documents(language, REFRESH_SHARD_BYTES)
     old, new = place / "old", place / "new"
     for directory in (old, new):
         directory.mkdir(parents=True)
     for number in range(shards):
-        some = [(f"{number}-{at}", text) for at, text in enumerate(texts[number::shards])]
+        some = [(f"{number}-{at}", f"{number} {text}") for at, text in enumerate(texts)]
         write((old if number < REFRESH_SHARDS else new) / f"{number:04d}.parquet", some)
     answer = ours_run("refresh", old, new, language=language, clean={})
     return float(answer["refresh_seconds"] / answer["first_seconds"])

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.peers.measure import WARM_UP, peak_megabytes
-from nativize.artifact import ArtifactStore, Inputs, file_digests
+from nativize.artifact import ArtifactStore, Inputs, file_digests, write_json
+from nativize.artifact.files import RECORD, describe_files
 from nativize.clean.decide import decide_shard
 from nativize.clean.measure import measure_shard
 from nativize.clean.presets import thresholds
@@ -86,11 +87,19 @@ def refreshed(old: Path, new: Path, *, language: Language, clean: Clean) -> dict
         raw.mkdir()
         for shard in old.glob("*.parquet"):
             (raw / shard.name).hardlink_to(shard)
+        record(raw)
         first = walked(place / "store", raw, language, clean)
         for shard in new.glob("*.parquet"):
             (raw / shard.name).hardlink_to(shard)
+        record(raw)
         second = walked(place / "store", raw, language, clean)
     return {"first_seconds": first, "refresh_seconds": second}
+
+
+def record(raw: Path) -> None:
+    """The digests of the crawl's shards, as the stage before leaves them."""
+    (raw / RECORD).unlink(missing_ok=True)
+    write_json(raw / RECORD, {"files": describe_files(raw)})
 
 
 def walked(store: Path, raw: Path, language: Language, clean: Clean) -> float:

@@ -86,8 +86,9 @@ def draw_lengths(reports: Sequence[Report], out: Path) -> None:
         np.sum([report.metrics.get(name, [0] * (LONGEST + 1)) for report in reports], axis=0)
         for name in ("lengths_kept", "lengths_dropped")
     )
-    figure = Figure(figsize=(7, 3), layout="constrained")
+    figure = Figure(figsize=(7, 3))  # an automatic layout would draw everything twice
     axes = figure.subplots()
+    figure.subplots_adjust(left=0.1, right=0.98, top=0.96, bottom=0.32)
     last = int(np.max(np.flatnonzero(kept + dropped), initial=1)) + 1
     places = np.arange(last)
     axes.bar(places, kept[:last], label=KEPT, color="#2a7f62")
