@@ -17,9 +17,9 @@ from nativize.clean.boilerplate import (
     SEPARATORS,
     STARTS,
 )
-from nativize.clean.normalise import decode
 from nativize.clean.texts import Texts
 from nativize.compiled import compiled
+from nativize.utf8 import decode
 
 MENU, PERSONAL, CHAIN, SIGN = 1, 2, 4, 8
 """A line may be a menu or label by its beginning, hold personal data, be a chain of links by its

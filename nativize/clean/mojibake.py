@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nativize.clean.normalise import decode
 from nativize.clean.texts import Texts
 from nativize.compiled import compiled
+from nativize.utf8 import decode
 
 REPLACED_SHARE = 0.005
 """U+FFFD and C1 controls in more than one of 200 characters beyond ASCII."""

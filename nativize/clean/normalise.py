@@ -34,6 +34,7 @@ from nativize.clean.code_points import (
 from nativize.clean.texts import Texts
 from nativize.compiled import compiled
 from nativize.recipe import Language, Normalisation
+from nativize.utf8 import decode
 
 AUTO = {
     "ja": Policy("NFKC", "narrow", "、。", "drop_ideographic"),
@@ -113,20 +114,6 @@ def _mark_of(mark: str, japanese: str | None, policy: Policy) -> str:
         ascii_mark = policy.form == "NFKC" and mark in FULL_WIDTH_MARKS
         return ("," if is_comma else ".") if ascii_mark else mark
     return mark if policy.punctuation == "keep" else policy.punctuation[0 if is_comma else 1]
-
-
-@compiled
-def decode(data: Any, at: int) -> Any:
-    """The code point at a byte, and its length in bytes; Arrow guarantees valid UTF-8."""
-    first = np.uint32(data[at])
-    if first < 0x80:
-        return first, 1
-    if first < 0xE0:
-        return (first & 0x1F) << 6 | (data[at + 1] & 0x3F), 2
-    if first < 0xF0:
-        return (first & 0x0F) << 12 | np.uint32(data[at + 1] & 0x3F) << 6 | (data[at + 2] & 0x3F), 3
-    high = (first & 0x07) << 18 | np.uint32(data[at + 1] & 0x3F) << 12
-    return high | np.uint32(data[at + 2] & 0x3F) << 6 | (data[at + 3] & 0x3F), 4
 
 
 @compiled

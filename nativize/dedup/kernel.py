@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nativize.compiled import compiled
 from nativize.dedup.fold import word_table
+from nativize.utf8 import decode
 
 UnsignedArray = NDArray[np.uint64]
 
@@ -73,26 +74,12 @@ def mix(value: Any) -> Any:
 
 
 @compiled
-def _decode(data: Any, at: int) -> Any:
-    """The code point at a byte, and its length in bytes; Arrow guarantees valid UTF-8."""
-    first = np.uint32(data[at])
-    if first < 0x80:
-        return first, 1
-    if first < 0xE0:
-        return (first & 0x1F) << 6 | (data[at + 1] & 0x3F), 2
-    if first < 0xF0:
-        return (first & 0x0F) << 12 | (data[at + 1] & 0x3F) << 6 | (data[at + 2] & 0x3F), 3
-    high = (first & 0x07) << 18 | (data[at + 1] & 0x3F) << 12
-    return high | (data[at + 2] & 0x3F) << 6 | (data[at + 3] & 0x3F), 4
-
-
-@compiled
 def _units(data: Any, start: int, stop: int, is_word: Any, by_words: bool, units: Any) -> int:
     """Hashes of the text's characters or words into ``units``; how many."""
     count, at = 0, start
     word, inside = np.uint64(0), False
     while at < stop:
-        point, width = _decode(data, at)
+        point, width = decode(data, at)
         at += width
         if not by_words:
             units[count] = mix(np.uint64(point) + _BASE)
