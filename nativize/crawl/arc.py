@@ -1,8 +1,10 @@
 """ARC, the Internet Archive's format before WARC: framed here, then read as the WARC it would be.
 
 No kept library reads damaged ARC: FastWARC reads none, warcio stops at the first bad header. A
-record is a header line that ends with a length, and as many bytes. Where the length does not fit,
-the record is broken and reading goes on at the next line that is such a header.
+record is a header line that ends with a length, as many bytes, and a newline. Where the length does
+not fit, the record is broken and reading goes on at the next line that is such a header. A length
+fits if a newline follows; if no header follows that, it is the next record that is damaged, unless
+a header stands within this one.
 
 Source: https://archive.org/web/researcher/ArcFileFormat.php
 """
@@ -85,19 +87,23 @@ def _frame(window: Window, maximum_bytes: int) -> Record | Broken:
         reason = f"record is cut: length {length}, found {len(window.held) - begin}"
         return _broken(window, begin, reason)
     window.fill(end + HEADER_BYTES)
-    if not _record_may_begin(window, end):
+    if not _ends_well(window, begin, end):
         return _broken(window, begin, f"no record begins after length {length}")
     record = Record(window.position, bytes(window.held[:end]))
     window.drop(end)
     return record
 
 
-def _record_may_begin(window: Window, end: int) -> bool:
-    while end < len(window.held) and window.held[end] in b"\r\n":
-        end += 1
-    if end == len(window.held):
+def _ends_well(window: Window, begin: int, end: int) -> bool:
+    """Whether what should follow a record follows the content that begins and ends there."""
+    following = end
+    while following < len(window.held) and window.held[following] in b"\r\n":
+        following += 1
+    if following == len(window.held):
         return window.member.damage is None
-    return HEADER.match(window.held, end, end + HEADER_BYTES) is not None
+    if HEADER.match(window.held, following, following + HEADER_BYTES):
+        return True
+    return following > end and not BEGIN.search(window.held, begin, end)
 
 
 def _broken(window: Window, start: int, reason: str) -> Broken:

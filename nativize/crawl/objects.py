@@ -2,8 +2,9 @@
 
 Where an object ends is found in the bytes by counting brackets, so that no more than one is held,
 and one that is no JSON costs itself. One that never ends costs the rest of its file: nothing tells
-an object of an array from an object within. Files that call themselves ``.json`` but hold an object
-a line (C4, Dolma) are read by their lines, where damage costs a line.
+an object of an array from an object within. An array without its end is cut. Files that call
+themselves ``.json`` but hold an object a line (C4, Dolma) are read by their lines, where damage
+costs a line.
 """
 
 import json
@@ -63,7 +64,10 @@ def _objects(file: CrawlFile, maximum_bytes: int) -> Iterator[Piece | Quarantine
             lost = scan.end - scan.begin + damage.lost_bytes
             yield Quarantined(damage.reason, damage.offset, damage.length, lost)
             scan = _Scan(maximum_bytes, scan.end)
-    yield from scan.close()
+    rest = list(scan.close())
+    yield from rest
+    if scan.array_is_open and not rest:
+        yield Quarantined("the array is cut: it has no end", scan.end, 0, 0, "uncompressed")
 
 
 class _Scan:
@@ -77,6 +81,7 @@ class _Scan:
         self._escapes = False
         self._depth = 0
         self._in_string = False
+        self.array_is_open = False
 
     def take(self, chunk: bytes) -> Iterator[Piece]:
         """The objects that end in a chunk, and what stands before objects that begin in it."""
@@ -114,6 +119,8 @@ class _Scan:
             self._depth += 1
         elif token in b"]}" and self._depth:
             self._depth -= 1
+        elif token in b"[]":  # of what holds the objects
+            self.array_is_open = token == b"["
 
     def _hold(self, data: bytes) -> None:
         self._length += len(data)

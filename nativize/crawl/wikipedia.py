@@ -27,6 +27,8 @@ MARK_BYTES = len(b"</page>")
 BASE = re.compile(rb"<base>([^<]{1,500})</base>")
 DATABASE = re.compile(rb"<dbname>([a-z_\-]{2,20})wiki</dbname>")
 NAMESPACE = re.compile(rb'<namespace key="(6|14)"[^>]*>([^<]{1,100})</namespace>')
+AROUND = re.compile(rb"<mediawiki|</mediawiki>")
+"""What an export begins and ends with; parts that others made may lack both."""
 ARTICLE = "0"
 
 
@@ -57,20 +59,25 @@ class Site:
 def read_wikipedia(file: CrawlFile, maximum_bytes: int) -> Iterator[Item]:
     """Every page: articles as documents, other pages and redirects dropped by their reason."""
     site: Site | None = None
-    is_open, pages = False, 0
+    is_open, pages, told, around = False, 0, False, b""
     for piece in split(file, MARK, MARK_BYTES, maximum_bytes):
         if isinstance(piece, Quarantined):
             yield piece
-            is_open = False
+            is_open, told = False, True
             continue
         site = site or Site.of(piece.data or b"")
         if is_open or piece.mark == b"</page>":
             yield _item(file, site, piece, is_open, maximum_bytes)
+            told = piece.mark != b"</page>"
+        else:
+            around = [around, *AROUND.findall(piece.data or b"")][-1]
         is_open = piece.mark == b"<page>"
         pages += is_open
+    size = file.path.stat().st_size
     if not pages:
-        size = file.path.stat().st_size
         yield Quarantined("no MediaWiki export: there is no <page> in it", 0, size, size)
+    elif around == b"<mediawiki" and not told:
+        yield Quarantined("the export is cut: it has no </mediawiki>", size, 0, 0)
 
 
 def _item(file: CrawlFile, site: Site, piece: Piece, is_open: bool, maximum_bytes: int) -> Item:

@@ -1,7 +1,8 @@
-"""Crawl files whose texts are known, and ways to damage them."""
+"""Crawl files whose texts are known, ways to damage them, and what may come of it."""
 
 import bz2
 import gzip
+import hashlib
 import json
 import lzma
 import random
@@ -19,12 +20,43 @@ COMPRESSIONS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "bzip2": (".bz2", lambda data: bz2.compress(data, 1)),
     "xz": (".xz", lzma.compress),
 }
+
+
+def _object(text: str) -> bytes:
+    return json.dumps({"text": text}, ensure_ascii=False).encode()
+
+
+def _arc(text: str) -> bytes:
+    body = http(text.encode(), "text/plain; charset=utf-8")
+    return b"http://a.example/ 192.0.2.1 20080430204826 text/plain %d\n%b\n" % (len(body), body)
+
+
+def _wikipedia(text: str) -> bytes:
+    title, _, body = text.partition("\n\n")
+    identifier = int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+    return (
+        f"<page><title>{title}</title><ns>0</ns><id>{identifier}</id>\n<revision><id>1</id>"
+        f"<text>{body}</text></revision></page>\n"
+    ).encode()
+
+
 FORMATS: dict[str, Callable[[str], bytes]] = {
-    "jsonl": lambda text: json.dumps({"text": text}, ensure_ascii=False).encode() + b"\n",
+    "jsonl": lambda text: _object(text) + b"\n",
     "warc": lambda text: warc_record(http(text.encode(), "text/plain; charset=utf-8")),
     "warc.wet": lambda text: warc_record(
         text.encode(), kind="conversion", head="Content-Type: text/plain"
     ),
+}
+LONG_FORMATS: dict[str, Callable[[str], bytes]] = {
+    "arc": _arc,
+    "cc100": lambda text: text.encode() + b"\n\n",
+    "json": lambda text: _object(text) + b",\n",
+    "wikipedia": _wikipedia,
+}
+"""Formats whose documents lie in something larger, or have no length of their own."""
+AROUND = {
+    "json": (b"[\n", _object("end") + b"\n]\n"),
+    "wikipedia": (b"<mediawiki><siteinfo></siteinfo>\n", b"</mediawiki>\n"),
 }
 SYLLABLES = "あいうえおかきくけこさしすせそ雨風山川海空文書語本 ABCDEFabcdef,.0123456789"
 
@@ -46,8 +78,10 @@ class Known:
     """A crawl file with its texts, unit by unit."""
 
     name: str
+    format: str
     data: bytes
     units: tuple[Unit, ...]
+    compressed: bool
 
     @property
     def texts(self) -> list[str]:
@@ -57,18 +91,28 @@ class Known:
 def compose(format: str, compression: str, rng: random.Random, units: int = 6) -> Known:
     """A file of a few units, each a compressed member of one to three records."""
     suffix, compress = COMPRESSIONS[compression]
-    data, found = b"", []
+    record = {**FORMATS, **LONG_FORMATS}[format]
+    begin, end = AROUND.get(format, (b"", b""))
+    parts: list[tuple[bytes, tuple[str, ...]]] = [(begin, ())]
     for number in range(units):
         count = 1 if compression == "plain" else rng.randint(1, 3)
-        texts = tuple(_text(f"{number}.{index}", rng) for index in range(count))
-        member = compress(b"".join(map(FORMATS[format], texts)))
+        texts = tuple(_text(format, f"{number}.{index}", rng) for index in range(count))
+        parts.append((b"".join(map(record, texts)), texts))
+    parts.append((end, ("end",) if format == "json" else ()))
+    data, found = b"", []
+    for part, texts in parts:
+        member = compress(part) if part else b""
         found.append(Unit(len(data), len(data) + len(member), texts))
         data += member
-    return Known(f"a.{format}{suffix}", data, tuple(found))
+    whole = tuple(unit for unit in found if unit.end > unit.begin)
+    return Known(f"a.{format}{suffix}", format, data, whole, compression != "plain")
 
 
-def _text(name: str, rng: random.Random) -> str:
-    return f"<{name}>" + "".join(rng.choices(SYLLABLES, k=rng.randint(5, 900))) + "."
+def _text(format: str, name: str, rng: random.Random) -> str:
+    syllables = "".join(rng.choices(SYLLABLES, k=rng.randint(5, 900)))
+    if format == "wikipedia":
+        return f"題{name}\n\n本文{syllables.replace(' ', '')}。"
+    return f"<{name}>{syllables}."
 
 
 @dataclass(frozen=True)
@@ -137,16 +181,14 @@ def complaint(known: Known, damaged: Damaged, found: Read) -> str:
     Uncompressed text has no checksum: damage in it may give other text, but never more of it.
     """
     given = [document.text for document in found.documents]
-    lost_newline = known.name == "a.jsonl" and damaged.end > damaged.begin  # joins the next line
-    end = damaged.end + lost_newline
-    hit = [unit for unit in known.units if unit.touched(damaged.begin, end)]
-    untouched = [text for unit in known.units if unit not in hit for text in unit.texts]
-    if [text for text in given if text in set(untouched)] != untouched:
-        return f"lost or moved {[text for text in untouched if text not in given][:2]}"
+    hit, spared = _hit(known, damaged), _spared(known, damaged)
+    if [text for text in given if text in set(spared)] != spared:
+        return f"lost or moved {[text for text in spared if text not in given][:2]}"
     altered = [text for text in given if text not in set(known.texts)]
-    if altered and not known.name.endswith(("jsonl", "warc", "wet")):
+    if altered and known.compressed:
         return f"gave out altered text {altered[:1]}"
-    if len(altered) > len([text for unit in hit for text in unit.texts]):
+    any_text_is_a_document = known.format == "cc100"
+    if len(altered) > len([t for unit in hit for t in unit.texts]) and not any_text_is_a_document:
         return "gave out more than it was given"
     unseen = damaged.begin in {unit.begin for unit in known.units}  # a cut between members
     silent = not (found.quarantined or found.dropped or altered or unseen)
@@ -154,4 +196,26 @@ def complaint(known: Known, damaged: Damaged, found: Read) -> str:
         return "lost a document in silence"
     if len({document.id for document in found.documents}) < len(given):
         return "gave two documents one id"
+    if not all(item.reason and item.offset >= 0 for item in found.quarantined):
+        return "quarantined without place or reason"
     return ""
+
+
+def _hit(known: Known, damaged: Damaged) -> list[Unit]:
+    """Units that damage reaches: a mark lost at the end of a document joins the next one to it."""
+    joined = {"jsonl": int(damaged.end > damaged.begin), "cc100": 2}.get(known.format, 0)
+    end = damaged.end + (0 if known.compressed else joined)
+    return [unit for unit in known.units if unit.touched(damaged.begin, end)]
+
+
+def _spared(known: Known, damaged: Damaged) -> list[str]:
+    """Texts that must come out."""
+    hit = _hit(known, damaged)
+    units = [unit for unit in known.units if unit not in hit]
+    if known.format == "json" and not known.compressed:  # brackets do not come to rest again
+        return [text for unit in units if unit.end <= damaged.begin for text in unit.texts]
+    before = [text for unit in units if unit.begin < damaged.begin for text in unit.texts]
+    behind = [text for unit in units if unit.begin >= damaged.begin for text in unit.texts]
+    if known.format == "cc100" and known.compressed:  # no one knows whether it begins there
+        behind = behind[1:]
+    return before + behind

@@ -53,6 +53,26 @@ def test_a_wrong_length_costs_one_record(read, length):
     assert len(found.quarantined) == 1
 
 
+def test_a_bad_byte_in_a_header_costs_its_own_record_only(read):
+    first, second, third = arc_page("一。"), arc_page("二。"), arc_page("三。")
+    for at in range(second.index(b"\n") + 1):
+        damaged = bytearray(second)
+        damaged[at] ^= 0xFF
+        found = read("a.arc", VERSION + first + bytes(damaged) + third)
+        assert [text for text in found.texts if text != "二。"] == ["一。", "三。"], f"byte {at}"
+        assert len(found.texts) + len(found.quarantined) >= 3
+
+
+def test_a_length_that_takes_in_the_next_record_costs_one(read):
+    head, _, rest = arc_page("二。").partition(b"\n")
+    lying = head.rpartition(b" ")[0] + f" {len(rest) - 1 + len(arc_page('三。'))}\n".encode() + rest
+    found = read(
+        "a.arc", arc_page("一。") + lying + arc_page("三。") + b"garbage\n" + arc_page("四。")
+    )
+    assert found.texts == ["一。", "三。", "四。"]
+    assert len(found.quarantined) == 2
+
+
 def test_a_record_over_the_bound_is_passed_over(read):
     data = arc_page("一。") + arc_page("長" * 9000) + arc_page("三。")
     found = read("a.arc", data, maximum_bytes=10_000)

@@ -162,11 +162,11 @@ CASES = (
         slow=True,
     ),
     Case(
-        "a million broken records",
+        "two million broken records",
         "a.jsonl.gz",
-        gzipped(lambda: lines(1_000_000, b"{\n")),
+        gzipped(lambda: lines(2_000_000, b"{\n")),
         0,
-        1_000_000,
+        2_000_000,
         slow=True,
     ),
     Case("WARC, a header of 100 MB", "a.warc.gz", warc_header, 0, 1),
@@ -197,7 +197,27 @@ CASES = (
 def test_a_worker_stays_under_one_gibibyte(case: Case, tmp_path: Path) -> None:
     if case.slow and not SLOW:
         pytest.skip("slow: make test-full")
-    path, out = tmp_path / case.file, tmp_path / "out"
+    peak, documents, quarantined = read(case, tmp_path)
+    assert (documents, quarantined) == (case.documents, case.quarantined)
+    assert peak < CEILING_BYTES
+
+
+def test_refused_records_are_written_and_not_held(tmp_path: Path) -> None:
+    """A list of 100,000 would be 75 MB."""
+    peaks = []
+    for count in (10_000, 110_000):
+        data = gzipped(lambda count=count: lines(count, b"{\n"))
+        (tmp_path / str(count)).mkdir()
+        case = Case(f"{count:,} broken records", "a.jsonl.gz", data, 0, count)
+        peak, _, quarantined = read(case, tmp_path / str(count))
+        assert quarantined == count
+        peaks.append(peak)
+    assert peaks[1] - peaks[0] < 10 * MB
+
+
+def read(case: Case, directory: Path) -> tuple[int, int, int]:
+    """Peak in bytes, documents and refused records of a case in a process of its own."""
+    path, out = directory / case.file, directory / "out"
     out.mkdir()
     case.write(path)
     command = [sys.executable, "-c", READ, str(path), str(out)]
@@ -205,5 +225,4 @@ def test_a_worker_stays_under_one_gibibyte(case: Case, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     peak, documents, quarantined = map(int, done.stdout.split())
     print(f"{case.name}: file {path.stat().st_size:,} bytes, peak {peak / MB:.0f} MB")
-    assert (documents, quarantined) == (case.documents, case.quarantined)
-    assert peak < CEILING_BYTES
+    return peak, documents, quarantined
