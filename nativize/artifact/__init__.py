@@ -3,7 +3,7 @@
 from nativize.artifact.accounts import Accounts, Count
 from nativize.artifact.files import REPORT, file_digests, sha256_of, write_atomically, write_json
 from nativize.artifact.record import Artifact
-from nativize.artifact.shards import ShardCache, ShardTask, shard_counts
+from nativize.artifact.shards import ShardCache, ShardTask, shard_counts, throughput
 from nativize.artifact.stage import Report, Stage
 from nativize.artifact.store import ArtifactStore, Inputs, Workplace, standalone
 
@@ -23,6 +23,7 @@ __all__ = [
     "sha256_of",
     "shard_counts",
     "standalone",
+    "throughput",
     "write_atomically",
     "write_json",
 ]

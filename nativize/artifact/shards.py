@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -133,6 +133,12 @@ def shard_counts(reports: Sequence[Report]) -> dict[str, int]:
     """How many shards there are, and how many of them were made now."""
     made = sum(not report.metrics["shard_reused"] for report in reports)
     return {"shards": len(reports), "shards_built": made}
+
+
+def throughput(work: Iterable[tuple[int, float]]) -> dict[str, float]:
+    """Megabytes per second and core, from bytes and processor seconds of the shards made now."""
+    sizes, seconds = map(sum, zip((0, 0.0), *work, strict=True))
+    return {"megabytes_per_core_second": round(sizes / seconds / 1e6, 2)} if seconds else {}
 
 
 def _make_shard(function: ShardFunction, arguments: tuple[Any, ...], place: Path) -> None:

@@ -4,7 +4,7 @@ Two steps a shard, both kept: measuring (slow, knows no threshold) and deciding 
 A changed threshold or list decides anew; a changed takedown list only where it concerns someone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from nativize.artifact import (
     file_digests,
     sha256_of,
     shard_counts,
+    throughput,
 )
 from nativize.clean.decide import decide_shard
 from nativize.clean.lists import list_paths
@@ -158,15 +159,15 @@ def _metrics(
         "kept_share": round(accounts.kept.documents / accounts.entered.documents, 4),
         **{f"dropped_{reason}": n.documents for reason, n in accounts.dropped.items()},
         **{name: sum(r.metrics.get(name, 0) for r in decisions) for name in changes},
-        **_throughput(measurements, decisions),
+        **throughput(_work(measurements, decisions)),
     }
 
 
-def _throughput(measurements: Sequence[Report], decisions: Sequence[Report]) -> dict[str, Any]:
-    """Megabytes of crawled text per second and core, over the shards that were measured now."""
-    size = seconds = 0.0
+def _work(
+    measurements: Sequence[Report], decisions: Sequence[Report]
+) -> Iterator[tuple[int, float]]:
+    """Bytes of crawled text and processor seconds of the shards that were measured now."""
     for measured, decided in zip(measurements, decisions, strict=True):
         if decided.accounts and not measured.metrics["shard_reused"]:
-            size += decided.accounts.entered.bytes / 1e6
-            seconds += measured.metrics["measure_seconds"] + decided.metrics["decide_seconds"]
-    return {"megabytes_per_core_second": round(size / seconds, 2)} if seconds else {}
+            seconds = measured.metrics["measure_seconds"] + decided.metrics["decide_seconds"]
+            yield decided.accounts.entered.bytes, seconds

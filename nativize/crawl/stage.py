@@ -22,6 +22,7 @@ from nativize.artifact import (
     Stage,
     Workplace,
     shard_counts,
+    throughput,
 )
 from nativize.artifact.digests import remembered_digests
 from nativize.crawl.document import Document, DocumentFile
@@ -253,13 +254,12 @@ def _metrics(
         "characters": accounts.kept.characters,
         "dropped": accounts.dropped_total().documents,
         "quarantined": accounts.quarantined.documents,
-        **_throughput(reports),
+        **throughput(_work(reports)),
     }
 
 
-def _throughput(reports: list[Report]) -> dict[str, float]:
-    """Megabytes of crawl files per second and core, over the shards that were read now."""
-    new = [report.metrics for report in reports if not report.metrics["shard_reused"]]
-    seconds = sum(metrics["read_seconds"] for metrics in new)
-    size = sum(metrics["crawl_bytes"] for metrics in new) / 1e6
-    return {"megabytes_per_core_second": round(size / seconds, 2)} if seconds else {}
+def _work(reports: list[Report]) -> Iterator[tuple[int, float]]:
+    """Bytes of crawl files and processor seconds of the shards that were read now."""
+    for metrics in (report.metrics for report in reports):
+        if not metrics["shard_reused"]:
+            yield metrics["crawl_bytes"], metrics["read_seconds"]

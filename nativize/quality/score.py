@@ -1,5 +1,7 @@
 """Scores filtered shards: perplexity and bucket of every document; none is dropped here."""
 
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from nativize.artifact import (
     Workplace,
     file_digests,
     shard_counts,
+    throughput,
     write_json,
 )
 from nativize.crawl.document import open_writer
@@ -26,7 +29,7 @@ from nativize.quality.picture import draw_perplexities
 from nativize.quality.pieces import PIECES
 from nativize.quality.summary import Summary
 
-SUMMARY_VERSION = 1
+SUMMARY_VERSION = 2
 """Part of a shard's identity: a shard made without this summary is made again."""
 
 
@@ -60,7 +63,15 @@ def score_shards(
     write_json(place.out / REPORT / "samples.json", summary.sample_table())
     accounts = Accounts.total(report.accounts for report in reports if report.accounts)
     documents = {f"{name}_documents": summary.documents[name] for name in BUCKET_NAMES}
-    return Report({**shard_counts(reports), **documents}, accounts)
+    speed = throughput(_work(reports))
+    return Report({**shard_counts(reports), **documents, **speed}, accounts)
+
+
+def _work(reports: Sequence[Report]) -> Iterator[tuple[int, float]]:
+    """Bytes of text and processor seconds of the shards that were scored now."""
+    for report in reports:
+        if report.accounts and not report.metrics["shard_reused"]:
+            yield report.accounts.entered.bytes, report.metrics["score_seconds"]
 
 
 def score_shard(shard: Path, model: Path, out: Path) -> Report:
@@ -69,13 +80,14 @@ def score_shard(shard: Path, model: Path, out: Path) -> Report:
     A table passes through with two columns more, one row group in memory at a time: only the
     texts become Python strings.
     """
+    started = time.process_time()
     buckets = Buckets.read(model)
     scorer = Scorer.open(model, buckets.unit)
     accounts, summary = Accounts(), Summary()
     with pq.ParquetFile(shard) as source:
         groups = range(source.num_row_groups)
         if not source.metadata.num_rows:
-            return Report({"summary": summary.to_json()}, accounts)
+            return Report({"summary": summary.to_json(), "score_seconds": 0.0}, accounts)
         with open_writer(out / shard.name, scored_schema(source.schema_arrow)) as target:
             for table in map(source.read_row_group, groups):
                 accounts.entered += _count(table["text"])
@@ -85,7 +97,8 @@ def score_shard(shard: Path, model: Path, out: Path) -> Report:
                 scored = _with_scores(table, perplexities, numbers)
                 target.write_table(scored)
                 accounts.kept += _count(scored["text"])
-    return Report({"summary": summary.to_json()}, accounts)
+    seconds = time.process_time() - started
+    return Report({"summary": summary.to_json(), "score_seconds": seconds}, accounts)
 
 
 def scored_schema(filtered: pa.Schema) -> pa.Schema:

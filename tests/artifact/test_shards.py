@@ -20,6 +20,7 @@ from nativize.artifact import (
     Stage,
     Workplace,
     sha256_of,
+    throughput,
 )
 from nativize.engine import LocalEngine
 from nativize.errors import ArtifactError
@@ -180,3 +181,8 @@ def test_a_shard_made_out_of_sight_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ArtifactError, match="shared file system"):
         ArtifactStore(tmp_path, "demo").materialise(STAGE, {}, Inputs(), build)
+
+
+def test_throughput_is_that_of_the_shards_made_now():
+    assert throughput([(3_000_000, 1.0), (1_000_000, 1.0)]) == {"megabytes_per_core_second": 2.0}
+    assert throughput([]) == {}

@@ -93,6 +93,7 @@ def test_kept_documents_carry_score_and_placeholders(raw, tmp_path):
     assert row["language_score"] > 0.9
     assert "<mail>" in row["text"]
     assert report.metrics["personal_data_mail"] == 2
+    assert report.metrics["megabytes_per_core_second"] > 0
 
 
 def test_kept_and_dropped_documents_are_sampled_for_the_report(raw, tmp_path):
