@@ -101,7 +101,8 @@ def _ends_well(window: Window, begin: int, end: int) -> bool:
         following += 1
     if following == len(window.held):
         return window.member.damage is None
-    if HEADER.match(window.held, following, following + HEADER_BYTES):
+    begins_a_line = window.held[following - 1] in b"\r\n"
+    if begins_a_line and HEADER.match(window.held, following, following + HEADER_BYTES):
         return True
     return following > end and not BEGIN.search(window.held, begin, end)
 

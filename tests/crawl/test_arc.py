@@ -63,6 +63,14 @@ def test_a_bad_byte_in_a_header_costs_its_own_record_only(read):
         assert len(found.texts) + len(found.quarantined) >= 3
 
 
+@pytest.mark.parametrize("lost", [2, 5, 30, 200])
+def test_bytes_lost_in_a_record_cost_that_record(read, lost):
+    body = http(("雨。" * 400).encode(), "text/plain; charset=utf-8")
+    damaged = arc_record(body)[:-600] + arc_record(body)[-600 + lost :]
+    found = read("a.arc", arc_page("一。") + damaged + arc_page("三。") + arc_page("四。"))
+    assert (found.texts, len(found.quarantined)) == (["一。", "三。", "四。"], 1)
+
+
 def test_a_length_that_takes_in_the_next_record_costs_one(read):
     head, _, rest = arc_page("二。").partition(b"\n")
     lying = head.rpartition(b" ")[0] + f" {len(rest) - 1 + len(arc_page('三。'))}\n".encode() + rest

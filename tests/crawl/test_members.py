@@ -50,6 +50,16 @@ def test_compression_is_known_by_its_magic_number_too(unfold, name):
     assert unfold("a.dat", COMPRESS[name](b"text")) == [(b"text", None)]
 
 
+@pytest.mark.parametrize("zeros", [20, 512, 4096, 100_000])
+@pytest.mark.parametrize("name", COMPRESS)
+def test_zeros_at_the_end_of_a_file_are_no_text(unfold, name, zeros):
+    """A power cut leaves them where a file had grown."""
+    whole = COMPRESS[name](TEXT)
+    found = unfold(name, whole[:-zeros] + bytes(zeros))
+    assert TEXT.startswith(b"".join(content for content, _ in found))
+    assert any(damage for _, damage in found)
+
+
 @pytest.mark.parametrize("name", COMPRESS)
 def test_what_a_cut_file_still_holds_is_handed_on(unfold, name):
     whole = COMPRESS[name](TEXT)

@@ -8,17 +8,20 @@ to 80 %. So what is decoded is held until the checksum is right, up to a bound:
   already, and no one knows where the fault is; then the rest but for the last call's 64 KiB is
   handed on too, and the damage says that the member holds altered text.
 - The decoder breaks: what it gave shortly before is lost, the rest is handed on.
-- The file ends: what was decoded is right, and is handed on.
+- The file ends: what was decoded is right, and is handed on; unless it ends in zeros, as a power
+  cut leaves it, which decode to something too: then it is as if the checksum were wrong.
 """
 
 import re
 from collections import deque
 from typing import BinaryIO, ClassVar
 
-from nativize.crawl.compression.member import Damage, Member, find
+from nativize.crawl.compression.member import Damage, Member, find, size_of
 
 HELD_BYTES = 16_000_000
 """At most this much text is lost to a checksum: as much as the longest document by default."""
+ZEROS = bytes(4)
+"""No compressed data ends so by accident, once in four billion cuts."""
 LOOK_BACK_BYTES = 1 << 17
 """A damaged member may run on into its neighbour before it fails."""
 
@@ -71,7 +74,12 @@ class HeldMember(Member):
         self._whole = True
 
     def _cut(self, what: str) -> None:
-        self._fail(f"{what} is cut at the end of the file")
+        """The file ended before the member."""
+        self._stream.seek(max(self.offset, size_of(self._stream) - len(ZEROS)))
+        if self._stream.read() == ZEROS:
+            self._disagree(what, "cut: the file ends in zeros")
+        else:
+            self._fail(f"{what} is cut at the end of the file")
 
     def _break(self, what: str, error: Exception) -> None:
         """The decoder broke."""
@@ -79,8 +87,8 @@ class HeldMember(Member):
         survives = self._held_bytes or self._handed_on
         self._fail(f"{what} is damaged ({error})", self._stood if survives else self.offset)
 
-    def _disagree(self, what: str, error: Exception) -> None:
-        """The checksum at the end is wrong."""
+    def _disagree(self, what: str, error: Exception | str) -> None:
+        """The checksum at the end is wrong, or as good as that."""
         if self._handed_on:
             self._fail(f"{what} holds altered text, no one knows where ({error})")
         else:
