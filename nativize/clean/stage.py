@@ -32,7 +32,7 @@ from nativize.recipe import Clean, Language, identity
 
 FILTER = Stage(
     "filtered_shards",
-    version=2,
+    version=3,
     group="corpus",
     inputs=("raw_crawl",),
     reads=("language", "clean"),
