@@ -8,7 +8,8 @@ A page that its crawler cut says so (WARC-Truncated), and is quarantined as one 
 its text would end in the middle without a word. Common Crawl cuts at 1 MiB (5 MiB since 2025):
 0.76 % of its HTML in November 2019. A cut image is an image all the same, and dropped as one.
 
-ISO 28500 lets others add record types, and no one did; so an unknown type is taken for damage.
+ISO 28500 lets others add record types, and no one did; so another type is taken for damage. Only
+`unknown` is a word that writers of WARC set themselves, and no flipped bit makes it of a type.
 """
 
 import re
@@ -31,8 +32,8 @@ HTML_TYPES = {"text/html", "application/xhtml+xml"}
 TEXT_TYPES = HTML_TYPES | {"text/plain"}
 WITH_CONTENT = {"response", "resource", "conversion"}
 """Record types that hold a page."""
-WITHOUT_CONTENT = {"warcinfo", "request", "metadata", "revisit", "continuation"}
-"""The others of ISO 28500, dropped by their names; all that a WAT holds is metadata."""
+WITHOUT_CONTENT = {"warcinfo", "request", "metadata", "revisit", "continuation", "unknown"}
+"""The others of ISO 28500, and `unknown`, dropped by their names; a WAT holds metadata alone."""
 
 Framing = Callable[[Member, int], Iterator[Record | Broken]]
 

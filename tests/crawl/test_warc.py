@@ -30,6 +30,7 @@ def test_a_wrong_declaration_is_noticed(read):
     [
         (warc_record(b"software: x", kind="warcinfo"), "record_warcinfo"),
         (warc_record(b"GET / HTTP/1.1\r\n\r\n", kind="request"), "record_request"),
+        (warc_record(b"aaa", kind="unknown"), "record_unknown"),
         (warc_record(http(b"\x89PNG", "image/png")), "not_text"),
         (warc_record(http(b"<p>x</p>", status="404 Not Found")), "http_status"),
         (
@@ -43,8 +44,8 @@ def test_what_is_no_text_is_dropped_by_its_reason(read, record, reason):
     assert read("a.warc", record).dropped == [reason]
 
 
-@pytest.mark.parametrize("kind", ["unknown", "respmnse", "resp", "response response", "", "-"])
-def test_a_record_of_unknown_type_is_quarantined(read, kind):
+@pytest.mark.parametrize("kind", ["unknowm", "respmnse", "resp", "response response", "", "-"])
+def test_a_record_of_a_type_that_no_one_knows_is_quarantined(read, kind):
     record = page("二。").replace(b"WARC-Type: response", f"WARC-Type: {kind}".encode())
     found = read("a.warc", page("一。") + record + page("三。"))
     assert (found.texts, found.dropped) == (["一。", "三。"], [])
