@@ -1,7 +1,7 @@
 """Commands on text: clean, score, dedup."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -9,6 +9,7 @@ from nativize.artifact import Report, Workplace, standalone
 from nativize.cli.output import as_json, make, output
 from nativize.engine import LocalEngine
 from nativize.recipe import Clean, Crawl, CrawlSource, Dedup, Language, Quality
+from nativize.recipe.clean import Preset
 
 language_option = click.option(
     "--language", "code", required=True, help="ISO 639-1 code: ja, zh, bo, en."
@@ -28,7 +29,13 @@ def language_of(code: str, words: bool) -> Language:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @language_option
 @words_option
-@click.option("--preset", default="auto", show_default=True, help="Filters; auto: by language.")
+@click.option(
+    "--preset",
+    type=click.Choice(get_args(Preset)),
+    default="auto",
+    show_default=True,
+    help="Filters; auto: by language.",
+)
 @click.option("--minimum-characters", type=int, help="Shorter documents are dropped.")
 @click.option("--no-personal-data", is_flag=True, help="Leave personal data as it is.")
 @click.option("--takedown", type=click.Path(path_type=Path), help="List of what to remove.")
@@ -49,7 +56,7 @@ def clean(
     output: Path,
     as_json: bool,
 ) -> None:
-    """Read crawl FILES (WARC, WET, JSONL, text, Parquet), normalise and filter them."""
+    """Read crawl FILES of any known format, normalise and filter them."""
     from nativize.clean import filter_shards
     from nativize.crawl import read_crawl
 
