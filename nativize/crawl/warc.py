@@ -8,8 +8,8 @@ A page that its crawler cut says so (WARC-Truncated), and is quarantined as one 
 its text would end in the middle without a word. Common Crawl cuts at 1 MiB (5 MiB since 2025):
 0.76 % of its HTML in November 2019. A cut image is an image all the same, and dropped as one.
 
-ISO 28500 lets others add record types, and no one did; so another type is taken for damage. Only
-`unknown` is a word that writers of WARC set themselves, and no flipped bit makes it of a type.
+ISO 28500 lets others add record types; one that is not its own is taken for damage. Only `unknown`
+is dropped by its name: files in the wild say it, and no flipped bit makes it of another type.
 """
 
 import re
