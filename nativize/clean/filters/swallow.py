@@ -1,6 +1,6 @@
 """The rules of the Swallow corpus, version 1, on letters and sentences of Japanese web text.
 
-Thresholds: 400 Japanese letters; hiragana .2 and katakana at most .5 of Japanese characters, which
+Thresholds: 400 Japanese letters, full stops and commas among them; hiragana .2 and katakana at most .5 of Japanese characters, which
 are half of all; sentences of 20 to 90 characters on the mean and none over 200; at most .2 of them
 end in an ellipsis. Its repetition counts are n-grams of single characters; gopher_repetition
 stands for them, and a list in [[clean.words]] for its NG expressions (.05).
@@ -17,8 +17,7 @@ from nativize.recipe import clean
 def swallow(columns: Columns, wanted: clean.Swallow) -> Rules:
     """Rules on kana, kanji and sentences."""
     japanese, sentences = columns["japanese"], columns["sentences"]
-    letters = columns["hiragana"] + columns["katakana"] + columns["kanji"]
-    yield from at_least("few_letters", letters, wanted.minimum_letters)
+    yield from at_least("few_letters", japanese, wanted.minimum_letters)
     hiragana = share(columns["hiragana"], japanese)
     yield from at_least("hiragana", hiragana, wanted.minimum_hiragana)
     yield from at_most("katakana", share(columns["katakana"], japanese), wanted.maximum_katakana)
