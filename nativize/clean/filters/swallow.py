@@ -1,9 +1,10 @@
 """The rules of the Swallow corpus, version 1, on letters and sentences of Japanese web text.
 
-Thresholds: 400 Japanese letters, full stops and commas among them; hiragana .2 and katakana at most .5 of Japanese characters, which
-are half of all; sentences of 20 to 90 characters on the mean and none over 200; at most .2 of them
-end in an ellipsis. Its repetition counts are n-grams of single characters; gopher_repetition
-stands for them, and a list in [[clean.words]] for its NG expressions (.05).
+Thresholds: 400 Japanese letters, full stops and commas among them; hiragana .2 and katakana at most
+.5 of those, which are half of all characters; sentences of 20 to 90 characters on the mean and none
+over 200; at most .2 of them end in an ellipsis. Its repetition counts are n-grams of single
+characters; gopher_repetition stands for them, and a list in [[clean.words]] for its NG expressions
+(.05).
 
 Source: Okazaki et al. 2024, "Building a Large Japanese Web Corpus for Large Language Models"
 (COLM); https://github.com/swallow-llm/swallow-corpus, annotate_quality.py.
