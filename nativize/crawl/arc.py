@@ -12,7 +12,7 @@ Source: https://archive.org/web/researcher/ArcFileFormat.php
 import re
 from collections.abc import Iterator
 
-from nativize.crawl.framing import Broken, Record, Window
+from nativize.crawl.framing import Broken, Record, Window, frame_by
 from nativize.crawl.members import Member
 from nativize.crawl.reader import CrawlFile, Item
 from nativize.crawl.warc import read_records
@@ -34,17 +34,7 @@ def read_arc(file: CrawlFile, maximum_bytes: int) -> Iterator[Item]:
 
 def frame_arc(member: Member, maximum_bytes: int) -> Iterator[Record | Broken]:
     """The records of one member; damage of the member is a broken record of its own."""
-    window = Window(member)
-    damage_told = False
-    while window.fill(1):
-        if window.held[0] in b"\r\n":
-            window.drop(1)
-            continue
-        framed = _frame(window, maximum_bytes)
-        damage_told = isinstance(framed, Broken) and member.damage is not None
-        yield framed
-    if member.damage and not damage_told:
-        yield Broken(window.position, window.lost_bytes, member.damage.reason)
+    return frame_by(_frame, member, maximum_bytes)
 
 
 def as_warc(data: bytes) -> bytes:

@@ -16,7 +16,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from nativize.artifact import Count
 
 SCHEMA = pa.schema(
     [
@@ -143,3 +146,12 @@ def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Ta
     """The rows as an Arrow table of the schema."""
     columns = {field.name: [row[field.name] for row in rows] for field in schema}
     return pa.table(columns, schema=schema)
+
+
+def count_of(texts: pa.ChunkedArray) -> Count:
+    """Documents, characters and UTF-8 bytes of a column of texts."""
+    return Count(
+        len(texts),
+        pc.sum(pc.utf8_length(texts)).as_py() or 0,
+        pc.sum(pc.binary_length(texts)).as_py() or 0,
+    )

@@ -14,7 +14,7 @@ Source: ISO 28500:2017, https://iipc.github.io/warc-specifications/
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from nativize.crawl.members import Member
@@ -98,14 +98,21 @@ class Window:
 
 
 def frame_records(member: Member, maximum_bytes: int) -> Iterator[Record | Broken]:
-    """The records of one member; damage of the member is a broken record of its own."""
+    """The records of one member of a WARC file."""
+    return frame_by(_frame, member, maximum_bytes)
+
+
+def frame_by(
+    frame: Callable[[Window, int], Record | Broken], member: Member, maximum_bytes: int
+) -> Iterator[Record | Broken]:
+    """The records that ``frame`` takes from a member; its damage is a broken record of its own."""
     window = Window(member)
     damage_told = False
     while window.fill(1):
         if window.held[0] in b"\r\n":
             window.drop(1)
             continue
-        framed = _frame(window, maximum_bytes)
+        framed = frame(window, maximum_bytes)
         damage_told = isinstance(framed, Broken) and member.damage is not None
         yield framed
     if member.damage and not damage_told:

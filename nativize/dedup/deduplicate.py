@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nativize.artifact import REPORT, Accounts, Report, ShardTask, Workplace, file_digests
-from nativize.crawl.document import open_writer
+from nativize.crawl.document import count_of, open_writer
 from nativize.dedup.buckets import BucketRule
 from nativize.dedup.families import (
     Families,
@@ -28,7 +28,7 @@ from nativize.dedup.families import (
     survivors_of,
 )
 from nativize.dedup.picture import detection_probability, draw_detection
-from nativize.dedup.sign import Signing, count_of, sign_shard
+from nativize.dedup.sign import Signing, sign_shard
 from nativize.dedup.verify import NearPairs, find_near_pairs
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.errors import CorpusError

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from nativize.artifact import Accounts, Count, Report
+from nativize.artifact import Accounts, Report
+from nativize.crawl.document import count_of
 from nativize.dedup import kernel
 from nativize.dedup.buckets import BucketRule
 from nativize.dedup.fold import fold_all
@@ -39,15 +40,6 @@ class Signing:
         # syllables are words to the kernel: what parts them is punctuation
         by_words = language.shingle != "characters"
         return cls(by_words, dedup.shingle_length, dedup.bands, dedup.rows, dedup.seed, buckets)
-
-
-def count_of(texts: pa.ChunkedArray) -> Count:
-    """Documents, characters and UTF-8 bytes of a column of texts."""
-    return Count(
-        len(texts),
-        pc.sum(pc.utf8_length(texts)).as_py() or 0,
-        pc.sum(pc.binary_length(texts)).as_py() or 0,
-    )
 
 
 def sign_shard(path: Path, signing: Signing, out: Path) -> Report:

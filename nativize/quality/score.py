@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nativize.artifact import (
     REPORT,
     Accounts,
-    Count,
     Report,
     ShardTask,
     Workplace,
@@ -22,7 +20,7 @@ from nativize.artifact import (
     throughput,
     write_json,
 )
-from nativize.crawl.document import open_writer
+from nativize.crawl.document import count_of, open_writer
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.quality.model import BUCKET_NAMES, BUCKETS, MODEL, Buckets, Scorer
 from nativize.quality.picture import draw_perplexities
@@ -90,13 +88,13 @@ def score_shard(shard: Path, model: Path, out: Path) -> Report:
             return Report({"summary": summary.to_json(), "score_seconds": 0.0}, accounts)
         with open_writer(out / shard.name, scored_schema(source.schema_arrow)) as target:
             for table in map(source.read_row_group, groups):
-                accounts.entered += _count(table["text"])
+                accounts.entered += count_of(table["text"])
                 perplexities = scorer.perplexities(table["text"].to_pylist())
                 numbers = buckets.of(perplexities)
                 summary.add(table, perplexities, numbers)
                 scored = _with_scores(table, perplexities, numbers)
                 target.write_table(scored)
-                accounts.kept += _count(scored["text"])
+                accounts.kept += count_of(scored["text"])
     seconds = time.process_time() - started
     return Report({"summary": summary.to_json(), "score_seconds": seconds}, accounts)
 
@@ -117,11 +115,3 @@ def _with_scores(
     schema = scored_schema(table.schema)
     columns = [column.combine_chunks() for column in table.columns]
     return pa.Table.from_arrays([*columns, *added], schema=schema)
-
-
-def _count(texts: pa.ChunkedArray) -> Count:
-    return Count(
-        len(texts),
-        pc.sum(pc.utf8_length(texts)).as_py() or 0,
-        pc.sum(pc.binary_length(texts)).as_py() or 0,
-    )
