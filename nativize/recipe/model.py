@@ -13,23 +13,11 @@ from pydantic import Field, model_validator
 
 from nativize.recipe.clean import Clean
 from nativize.recipe.crawl import Crawl, CrawlSource
+from nativize.recipe.dedup import Dedup
 from nativize.recipe.quality import Quality
 from nativize.recipe.section import EXECUTION, Language, Positive, Refit, Section, Share
 
 RAY_ADDRESS = re.compile(r"auto|(ray://)?[^\s/:]+:\d+")
-
-
-class Dedup(Section):
-    """Exact and near duplicates; the held-out split."""
-
-    exact: bool = True
-    near: bool = True
-    threshold: Share = Field(0.8, description="Jaccard similarity from which two are duplicates.")
-    shingle_length: Positive = 5
-    bands: Positive = 20
-    rows: Positive = 6
-    heldout_share: Share = Field(0.02, description="Share of clusters held out for evaluation.")
-    seed: int = 1
 
 
 class Replay(Section):
