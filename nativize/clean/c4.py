@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nativize.clean.lines import spells
-from nativize.clean.texts import Texts
 from nativize.compiled import compiled
 from nativize.recipe import clean
+from nativize.texts import Texts
 
 LONGEST_WORD = 1_000
 LOREM_IPSUM, BRACKET = 1, 2

@@ -23,11 +23,11 @@ from nativize.clean.measure import LANGUAGE_SCORE
 from nativize.clean.personal import KINDS
 from nativize.clean.statistics import Columns
 from nativize.clean.takedown import taken_down
-from nativize.clean.texts import Texts
 from nativize.crawl import SCHEMA
 from nativize.crawl.document import open_writer
 from nativize.crawl.report import KEPT, SAMPLES, length_counts, sample
 from nativize.recipe import Clean, Language
+from nativize.texts import Texts
 
 FILTERED_SCHEMA = SCHEMA.append(LANGUAGE_SCORE)
 """A document with the probability that it is in the recipe's language."""

@@ -17,8 +17,8 @@ from nativize.clean.boilerplate import (
     SEPARATORS,
     STARTS,
 )
-from nativize.clean.texts import Texts
 from nativize.compiled import compiled
+from nativize.texts import Texts
 from nativize.utf8 import decode
 
 MENU, PERSONAL, CHAIN, SIGN = 1, 2, 4, 8

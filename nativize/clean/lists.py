@@ -9,10 +9,10 @@ import ahocorasick
 import numpy as np
 from numpy.typing import NDArray
 
-from nativize.clean.texts import Texts
 from nativize.errors import RecipeError
 from nativize.recipe import Clean
 from nativize.recipe.clean import WordList
+from nativize.texts import Texts
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -18,11 +18,11 @@ from nativize.clean.filters import Thresholds
 from nativize.clean.language import language_model, probabilities
 from nativize.clean.mojibake import find_mojibake
 from nativize.clean.statistics import Columns, measure
-from nativize.clean.texts import Texts
 from nativize.clean.tidy import tidy
 from nativize.crawl.document import open_writer
 from nativize.recipe import Clean, Language, identity
 from nativize.recipe.clean import C4, GopherQuality
+from nativize.texts import Texts
 
 
 def measure_identity(clean: Clean, thresholds: Thresholds) -> dict[str, Any]:

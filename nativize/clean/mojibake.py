@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nativize.clean.texts import Texts
 from nativize.compiled import compiled
+from nativize.texts import Texts
 from nativize.utf8 import decode
 
 REPLACED_SHARE = 0.005

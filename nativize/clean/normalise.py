@@ -31,9 +31,9 @@ from nativize.clean.code_points import (
     Policy,
     code_points,
 )
-from nativize.clean.texts import Texts
 from nativize.compiled import compiled
 from nativize.recipe import Language, Normalisation
+from nativize.texts import Texts
 from nativize.utf8 import decode
 
 AUTO = {

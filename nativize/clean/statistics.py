@@ -35,9 +35,9 @@ from nativize.clean.marks import (
     marks,
 )
 from nativize.clean.ngrams import NGRAM_SHARES, ngram_shares, repeated_share
-from nativize.clean.texts import Texts
 from nativize.compiled import compiled
 from nativize.recipe import Language
+from nativize.texts import Texts
 from nativize.utf8 import decode
 
 Columns = Mapping[str, NDArray[Any]]

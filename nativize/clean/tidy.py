@@ -18,8 +18,8 @@ from nativize.clean.boilerplate import (
 from nativize.clean.lines import CHAIN, MENU, PERSONAL, SIGN, suspect_lines
 from nativize.clean.normalise import normalise_all, policy_of
 from nativize.clean.personal import KINDS, replace_personal_data
-from nativize.clean.texts import Texts
 from nativize.recipe import Clean, Language
+from nativize.texts import Texts
 
 BLANK_LINES = re.compile(rb"\n{3,}")
 

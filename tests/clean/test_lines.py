@@ -11,8 +11,8 @@ from nativize.clean.boilerplate import is_chain, is_menu, is_notice
 from nativize.clean.lines import CHAIN, MENU, PERSONAL, SIGN, suspect_lines
 from nativize.clean.normalise import normalise, policy_of
 from nativize.clean.personal import replace_personal_data
-from nativize.clean.texts import Texts
 from nativize.recipe import Language, Normalisation
+from nativize.texts import Texts
 
 OTHER_FURNITURE = [
     "Copyright 2025 Example. All rights reserved.", "copyright", "(c) 2025 someone", "© 町だより",

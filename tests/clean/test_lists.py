@@ -5,9 +5,9 @@ import pytest
 
 from nativize.clean.lists import BlockedUrls, Words, canonical_url, domains_of
 from nativize.clean.takedown import read_takedowns, taken_down
-from nativize.clean.texts import Texts
 from nativize.errors import RecipeError
 from nativize.recipe.clean import WordList
+from nativize.texts import Texts
 
 ID, SHA256 = "0123456789abcdef" * 2, "0123456789abcdef" * 4
 

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import real_text
 from nativize.clean.mojibake import find_mojibake, is_mojibake
-from nativize.clean.texts import Texts
+from nativize.texts import Texts
 
 JAPANESE = (
     "柔道は、相手の力を利用して投げたり抑えたりする武道です。カタカナも、コーヒーも入ります。"

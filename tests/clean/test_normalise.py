@@ -8,8 +8,8 @@ import pytest
 
 from nativize.clean.code_points import FULL_WIDTH, INVISIBLE, SELECTORS, Policy
 from nativize.clean.normalise import AUTO, JAPANESE, OTHERS, normalise, normalise_all, policy_of
-from nativize.clean.texts import Texts
 from nativize.recipe import Language, Normalisation
+from nativize.texts import Texts
 
 NFKC = Policy("NFKC", "keep", "keep", "keep")
 NFC = Policy("NFC", "keep", "keep", "keep")

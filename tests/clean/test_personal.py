@@ -3,9 +3,9 @@
 import pytest
 
 from nativize.clean.personal import luhn, replace_personal_data
-from nativize.clean.texts import Texts
 from nativize.clean.tidy import tidy
 from nativize.recipe import Clean, Language
+from nativize.texts import Texts
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from nativize.clean.marks import HIRAGANA, KANJI, KATAKANA, SPECIAL, marks
 from nativize.clean.normalise import normalise, policy_of
 from nativize.clean.scripts import LETTERS, script_of
 from nativize.clean.statistics import COUNTS, SHARES, measure
-from nativize.clean.texts import Texts
 from nativize.recipe import Language, Normalisation
+from nativize.texts import Texts
 from tests.clean import published as gopher
 from tests.clean import published_hojichar as hojichar
 from tests.clean import published_swallow as swallow
