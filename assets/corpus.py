@@ -8,8 +8,9 @@ from assets.from_stage import from_stage
 from nativize.artifact import Report
 from nativize.artifact.fingerprint import fingerprint
 from nativize.clean import FILTER, clean_digests, filter_shards
-from nativize.crawl import READ_CRAWL, listing_digest, read_crawl
+from nativize.crawl import READ_CRAWL, count_documents, listing_digest, read_crawl
 from nativize.dedup import DEDUPLICATE, BucketRule, deduplicate
+from nativize.dedup.corpus import count_kept
 from nativize.quality import SCORE, TRAIN_QUALITY, score_shards, train_quality_model
 from nativize.recipe import Recipe
 from nativize.replay import REPLAY, make_replay_corpus, replay_crawl
@@ -107,13 +108,23 @@ def corpus_assets(recipe: Recipe) -> list[AssetsDefinition]:
     parquet, source = {"parquet"}, (CRAWL_SOURCE,)
     return [
         from_stage(
-            recipe, READ_CRAWL, raw_crawl, kinds=parquet, extra_dependencies=source, accounted=True,
+            recipe,
+            READ_CRAWL,
+            raw_crawl,
+            kinds=parquet,
+            extra_dependencies=source,
+            counted=count_documents,
         ),
-        from_stage(recipe, FILTER, filtered_shards, kinds=parquet, accounted=True),
+        from_stage(recipe, FILTER, filtered_shards, kinds=parquet, counted=count_documents),
         from_stage(recipe, TRAIN_QUALITY, quality_model, kinds={"kenlm"}),
-        from_stage(recipe, SCORE, scored_shards, kinds=parquet, accounted=True),
-        from_stage(recipe, DEDUPLICATE, deduplicated_corpus, kinds=parquet, accounted=True),
+        from_stage(recipe, SCORE, scored_shards, kinds=parquet, counted=count_documents),
+        from_stage(recipe, DEDUPLICATE, deduplicated_corpus, kinds=parquet, counted=count_kept),
         from_stage(
-            recipe, REPLAY, replay_corpus, kinds=parquet, extra_dependencies=source, accounted=True,
+            recipe,
+            REPLAY,
+            replay_corpus,
+            kinds=parquet,
+            extra_dependencies=source,
+            counted=count_kept,
         ),
-    ]  # fmt: skip
+    ]

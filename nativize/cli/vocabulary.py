@@ -18,7 +18,7 @@ directory = click.Path(exists=True, file_okay=False, path_type=Path)
 @output
 @as_json
 def train_tokenizer(corpus: Path, size: int, kind: str, output: Path, as_json: bool) -> None:
-    """Train the new language's pieces on a deduplicated CORPUS (a directory with train/)."""
+    """Train the new language's pieces on a deduplicated CORPUS (a directory with shards/)."""
     from nativize.vocabulary import train_tokenizer as train
 
     options = Vocabulary.model_validate({"size": size, "kind": kind})

@@ -245,12 +245,11 @@ def _without(batch: pa.RecordBatch, cuts: Column, rows: Rows, path: Path) -> pa.
 
 
 def _dictionary(fates: Strings) -> pa.Array:
-    """The fates with a dictionary in the order of its strings, without any that is not used."""
+    """The fates with a dictionary in the order they first appear, without any that is not used."""
     strings = _in_one_piece(fates, pa.string())
     if strings.null_count:
         raise ValueError(f"{strings.null_count} of {len(strings)} documents have no fate")
-    known = pc.unique(strings).sort()
-    return pa.DictionaryArray.from_arrays(pc.index_in(strings, known), known)
+    return strings.dictionary_encode()
 
 
 def _spans(cuts: Spans | None, rows: int) -> pa.Array:
@@ -287,9 +286,8 @@ def _in_one_piece(column: Strings | Spans, kind: pa.DataType) -> pa.Array:
 def _flat(lists: Column) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Where each list begins and the last ends (N + 1), and what stands in all of them."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
-    return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))), pc.list_flatten(
-        lists
-    ).to_numpy()
+    starts = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    return starts, pc.list_flatten(lists).to_numpy()
 
 
 @compiled

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as parquet
-
+from nativize.dedup.corpus import read_shard, shard_names
 from nativize.errors import CorpusError
 from nativize.vocabulary import Encoder
 
@@ -44,7 +43,7 @@ def choose_heldout(corpus: Path, encoder: Encoder, maximum_tokens: int) -> Heldo
         chosen.append(text)
     if not chosen:
         raise CorpusError(
-            f"{corpus / 'heldout'}: no document is held out; raise dedup.heldout_share or give"
+            f"{corpus}: no document is held out; raise dedup.heldout_share or give"
             " the corpus more text"
         )
     return Heldout(tuple(chosen))
@@ -53,8 +52,9 @@ def choose_heldout(corpus: Path, encoder: Encoder, maximum_tokens: int) -> Heldo
 def _in_fair_order(corpus: Path) -> Iterator[str]:
     rows = [
         (hashlib.sha256(row["id"].encode()).digest(), row["text"])
-        for path in sorted((corpus / "heldout").glob("*.parquet"))
-        for row in parquet.read_table(path, columns=["id", "text"]).to_pylist()
+        for name in shard_names(corpus)
+        for batch in read_shard(corpus, name, "heldout", ["id", "text"])
+        for row in batch.to_pylist()
         if row["text"]
     ]
     for _, text in sorted(rows):

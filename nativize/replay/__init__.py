@@ -28,7 +28,7 @@ def make_replay_corpus(
     """The old language's text, read, filtered and deduplicated; not scored.
 
     Args:
-        place: gets ``train/`` and ``heldout/`` shards and the table of clusters.
+        place: gets shards, the fates of their documents and the table of clusters.
         replay: language, sources and settings of the old language.
         takedown: the recipe's list of removed documents, if it has one.
         directory: the recipe's; source globs and lists are relative to it.

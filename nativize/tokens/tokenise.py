@@ -17,12 +17,12 @@ from nativize.artifact import (
     write_json,
 )
 from nativize.artifact.fingerprint import fingerprint
+from nativize.dedup.corpus import read_shard, shard_digest, shard_names
 from nativize.engine import CorpusEngine
 from nativize.errors import CorpusError
 from nativize.recipe import Mixture
 from nativize.tokens.order import NEW, REPLAY
 from nativize.tokens.shards import INDEX
-from nativize.vocabulary.corpus_text import read_shard, shard_paths
 from nativize.vocabulary.encoder import load_encoder
 from nativize.vocabulary.merge import TOKENIZER_FILES, read_sizes
 
@@ -77,8 +77,21 @@ def tokenise(
     return Report(_metrics(corpora, entries, reports, mixture), Accounts.total(accounts))
 
 
-def encode_shard(vocabulary_dir: Path, shard: Path, name: str, dtype: str, out: Path) -> Report:
-    """``<name>.tokens``: each document between BOS and EOS, little-endian, one after another."""
+def encode_shard(
+    vocabulary_dir: Path, corpus: Path, shard: str, name: str, dtype: str, out: Path
+) -> Report:
+    """``<name>.tokens``: each document between BOS and EOS, little-endian, one after another.
+
+    Args:
+        vocabulary_dir: the merged vocabulary.
+        corpus: a deduplicated corpus.
+        shard: the name of one of its shards, whose training documents are encoded.
+        name: the stem of the file to write.
+        dtype: of an id.
+        out: directory that the file is written to.
+    Raises:
+        CorpusError: nothing would part the documents.
+    """
     encoder = load_encoder(vocabulary_dir)
     before = [encoder.bos] if encoder.bos is not None else []
     after = [encoder.eos] if encoder.eos is not None else []
@@ -88,7 +101,8 @@ def encode_shard(vocabulary_dir: Path, shard: Path, name: str, dtype: str, out: 
     digest = hashlib.sha256()
     tokens = 0
     with (out / f"{name}.tokens").open("wb") as stream:
-        for texts in read_shard(shard):
+        for batch in read_shard(corpus, shard, "train", ["text"]):
+            texts = batch.column(0).to_pylist()
             for text in texts:
                 accounts.enter(text)
             for text, ids in zip(texts, encoder.encode(texts), strict=True):
@@ -116,10 +130,10 @@ def _tasks(
     name: str, directory: Path, vocabulary_dir: Path, vocabulary: str, dtype: str
 ) -> Iterable[ShardTask]:
     digests = file_digests(directory, ".parquet")
-    for path in shard_paths(directory, "train"):
-        task = f"{name}-{path.stem}"
-        identity = {"vocabulary": vocabulary, "shard": digests[f"train/{path.name}"]}
-        yield ShardTask(task, identity, (vocabulary_dir, path, task, dtype))
+    for shard in shard_names(directory, "train"):
+        task = f"{name}-{shard}"
+        identity = {"vocabulary": vocabulary, "shard": shard_digest(digests, shard)}
+        yield ShardTask(task, identity, (vocabulary_dir, directory, shard, task, dtype))
 
 
 def _metrics(

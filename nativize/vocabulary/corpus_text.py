@@ -2,40 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow.compute as compute
-import pyarrow.parquet as parquet
 
-from nativize.errors import CorpusError
-
-Split = Literal["train", "heldout"]
-BATCH_ROWS = 256
-
-
-def shard_paths(corpus: Path, split: Split) -> list[Path]:
-    """The shards of one split, sorted by name.
-
-    Raises:
-        CorpusError: the split has no shard at all.
-    """
-    paths = sorted((corpus / split).glob("*.parquet"))
-    if not paths:
-        raise CorpusError(f"{corpus / split}: no *.parquet shard; materialise the corpus again")
-    return paths
-
-
-def read_shard(path: Path) -> Iterator[list[str]]:
-    """The texts of one shard in bounded batches."""
-    for column in _columns(path):
-        yield column.to_pylist()
+from nativize.dedup.corpus import Split, read_shard, shard_names
 
 
 def read_texts(corpus: Path, split: Split) -> Iterator[str]:
     """Every document's text of a split, in the order of its shards."""
-    for path in shard_paths(corpus, split):
-        for texts in read_shard(path):
-            yield from texts
+    for column in _columns(corpus, split):
+        yield from column.to_pylist()
 
 
 def sample_texts(corpus: Path, split: Split, maximum_characters: int) -> list[str]:
@@ -60,14 +37,12 @@ def sample_texts(corpus: Path, split: Split, maximum_characters: int) -> list[st
 
 def _characters(corpus: Path, split: Split) -> int:
     lengths = (
-        compute.sum(compute.utf8_length(column)).as_py() or 0
-        for path in shard_paths(corpus, split)
-        for column in _columns(path)
+        compute.sum(compute.utf8_length(column)).as_py() or 0 for column in _columns(corpus, split)
     )
     return sum(lengths)
 
 
-def _columns(path: Path) -> Iterator[Any]:
-    with parquet.ParquetFile(path) as shard:
-        for batch in shard.iter_batches(BATCH_ROWS, columns=["text"]):
+def _columns(corpus: Path, split: Split) -> Iterator[Any]:
+    for name in shard_names(corpus):
+        for batch in read_shard(corpus, name, split, ["text"]):
             yield batch.column(0)

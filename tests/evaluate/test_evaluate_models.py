@@ -68,8 +68,9 @@ def test_batches_and_padding_change_nothing(tiny: Tiny, monkeypatch: pytest.Monk
 def test_documents_are_the_same_whatever_shards_they_lie_in(tiny: Tiny, tmp_path: Path) -> None:
     encoder = load_encoder(tiny.base)
     texts = [f"The river number {number}." for number in range(20)]
-    write_shard(tmp_path / "one" / "heldout" / "part.parquet", texts)
-    write_shard(tmp_path / "two" / "heldout" / "part.parquet", texts[::-1])
+    write_shard(tmp_path / "one", "part", [("heldout", text) for text in texts])
+    write_shard(tmp_path / "two", "a", [("heldout", text) for text in texts[:9]])
+    write_shard(tmp_path / "two", "b", [("heldout", text) for text in texts[9:]])
     chosen = choose_heldout(tmp_path / "one", encoder, 60)
     assert 1 <= len(chosen.texts) < 20
     assert sum(map(len, encoder.encode(chosen.texts))) <= 60
@@ -77,6 +78,7 @@ def test_documents_are_the_same_whatever_shards_they_lie_in(tiny: Tiny, tmp_path
 
 
 def test_a_corpus_that_holds_nothing_out_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    write_shard(tmp_path, "part", [("train", "The river.")])
     with pytest.raises(CorpusError, match="no document is held out"):
         choose_heldout(tmp_path, load_encoder(tiny.base), 100)
 

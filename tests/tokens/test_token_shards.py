@@ -5,31 +5,71 @@ import time
 from pathlib import Path
 
 import numpy
-import pyarrow.parquet as parquet
 import pytest
 
-from nativize.artifact import standalone
+from nativize.artifact import ArtifactStore, Inputs, file_digests, standalone
+from nativize.dedup.corpus import fates_path, read_fates, write_fates
 from nativize.engine import LocalEngine
 from nativize.errors import CorpusError
 from nativize.recipe import Mixture
-from nativize.tokens import TokenShards, tokenise
+from nativize.tokens import TOKENISE, TokenShards, tokenise
 from nativize.vocabulary import load_encoder
 from tests.tokens.conftest import make_tokens
+from tests.vocabulary.composed import JAPANESE, documents, write_shard
 
 
 def test_decoding_the_shards_gives_the_documents_back(mixed: Path) -> None:
     encoder = load_encoder(mixed / "merged")
-    table = parquet.read_table(mixed / "new" / "train" / "part-1.parquet")
     ids = numpy.fromfile(mixed / "tokens" / "new-part-1.tokens", dtype="<u2")
-    documents = numpy.split(ids, numpy.flatnonzero(ids == encoder.eos) + 1)[:-1]
-    assert {int(document[0]) for document in documents} == {encoder.bos}
-    decoded = encoder.decode([document[1:-1].tolist() for document in documents])
-    assert decoded == table.column("text").to_pylist()
+    found = numpy.split(ids, numpy.flatnonzero(ids == encoder.eos) + 1)[:-1]
+    assert {int(document[0]) for document in found} == {encoder.bos}
+    decoded = encoder.decode([document[1:-1].tolist() for document in found])
+    assert decoded == documents(JAPANESE)[1:-2:3]
 
 
-def test_no_heldout_text_is_among_the_tokens(mixed: Path) -> None:
-    shards = sorted(path.name for path in (mixed / "tokens").glob("new-*.tokens"))
-    assert shards == ["new-part-0.tokens", "new-part-1.tokens", "new-part-2.tokens"]
+def test_no_heldout_lost_or_cut_text_is_among_the_tokens(mixed: Path) -> None:
+    encoder = load_encoder(mixed / "merged")
+    shards = sorted((mixed / "tokens").glob("new-*.tokens"))
+    assert [path.stem for path in shards] == ["new-part-0", "new-part-1", "new-part-2"]
+    decoded = encoder.decode([numpy.fromfile(shards[0], dtype="<u2").tolist()])[0]
+    assert "♞" not in decoded
+    *train, heldout, _ = documents(JAPANESE)
+    assert train[0] in decoded and heldout not in decoded
+
+
+def test_a_shard_without_training_text_has_no_tokens(mixed: Path, tmp_path: Path) -> None:
+    shutil.copytree(mixed / "new", tmp_path / "new")
+    for name in ("merged", "old"):
+        (tmp_path / name).symlink_to(mixed / name)
+    write_shard(tmp_path / "new", "part-1-of-none", [("heldout", "春"), ("bucket:tail", "夏")])
+    index = make_tokens(tmp_path, tmp_path / "tokens").index
+    assert index == TokenShards(mixed / "tokens").index
+
+
+def test_only_a_shard_whose_fates_changed_is_made_again(mixed: Path, tmp_path: Path) -> None:
+    shutil.copytree(mixed / "new", tmp_path / "new")
+    store = ArtifactStore(tmp_path / "store", "recipe")
+
+    def built() -> object:
+        return store.materialise(
+            TOKENISE,
+            {},
+            Inputs(outside=dict(file_digests(tmp_path / "new"))),
+            lambda place: tokenise(
+                mixed / "merged",
+                tmp_path / "new",
+                mixed / "old",
+                place,
+                mixture=Mixture(sequence_length=64, replay_share=0.0),
+                engine=LocalEngine(1),
+            ),
+        ).metrics["shards_built"]
+
+    assert built() == 3
+    path = fates_path(tmp_path / "new", "part-2")
+    fates = read_fates(tmp_path / "new", "part-2")["fate"].to_pylist()
+    write_fates(path, [*fates[:-1], "near_duplicate"])
+    assert built() == 1
 
 
 def test_the_blocks_are_the_stream_of_all_shards(mixed: Path) -> None:

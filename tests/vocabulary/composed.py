@@ -1,5 +1,6 @@
 """A small Japanese and a small English corpus, composed from words by counting."""
 
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pyarrow
 import pyarrow.parquet as parquet
 
 from nativize.artifact import standalone
+from nativize.dedup.corpus import fates_path, shard_path, write_fates
 from nativize.recipe import Vocabulary
 from nativize.vocabulary import merge_vocabulary, train_base_tokenizer, train_tokenizer
 
@@ -30,21 +32,43 @@ def sentences(parts: tuple[tuple[str, ...], ...]) -> list[str]:
     return ["".join(words) for words in product(*parts)]
 
 
-def write_corpus(directory: Path, parts: tuple[tuple[str, ...], ...]) -> Path:
-    """A corpus of three training shards and one held-out shard, twelve sentences a document."""
+LOST = "♞ This document lost to a better one and must never be read. ♞"
+FREQUENT = "♞ cookies © ♞\n"
+"""A line that is cut out of the documents it stands in."""
+
+
+def documents(parts: tuple[tuple[str, ...], ...]) -> list[str]:
+    """Twelve sentences a document; the last two documents are those that are held out."""
     lines = sentences(parts)
     lines = [lines[number * 37 % len(lines)] for number in range(len(lines))]
-    documents = ["\n".join(lines[start : start + 12]) for start in range(0, len(lines), 12)]
+    return ["\n".join(lines[start : start + 12]) for start in range(0, len(lines), 12)]
+
+
+def write_corpus(directory: Path, parts: tuple[tuple[str, ...], ...]) -> Path:
+    """A corpus of three shards, the first with two documents held out.
+
+    In every shard stand a lost document and one with a line that is cut; neither is ever read.
+    """
+    texts = documents(parts)
     for shard in range(3):
-        write_shard(directory / "train" / f"part-{shard}.parquet", documents[shard:-2:3])
-    write_shard(directory / "heldout" / "part-0.parquet", documents[-2:])
+        kept = [("train", text) for text in texts[shard:-2:3]]
+        if shard == 0:
+            kept[1:1] = [("heldout", text) for text in texts[-2:]]
+        first = [(kept[0][0], FREQUENT + kept[0][1]), ("near_duplicate", LOST)]
+        write_shard(directory, f"part-{shard}", first + kept[1:])
     return directory
 
 
-def write_shard(path: Path, texts: list[str]) -> None:
+def write_shard(corpus: Path, name: str, documents: Sequence[tuple[str, str]]) -> None:
+    """A shard of (fate, text), where the frequent line is cut out of the texts it begins."""
+    path = shard_path(corpus, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    names = [f"{path.stem}-{number}" for number in range(len(texts))]
-    parquet.write_table(pyarrow.table({"id": names, "text": texts}), path)
+    ids = [f"{name}-{number}" for number in range(len(documents))]
+    fates, texts = zip(*documents, strict=True)
+    parquet.write_table(pyarrow.table({"id": ids, "text": list(texts)}), path)
+    cut = [0, len(FREQUENT.encode())]
+    cuts = [cut if text.startswith(FREQUENT) else [] for text in texts]
+    write_fates(fates_path(corpus, name), fates, cuts)
 
 
 def write_base(directory: Path) -> Path:

@@ -10,7 +10,7 @@ from sentencepiece import sentencepiece_model_pb2
 
 from nativize.errors import VocabularyError
 from nativize.vocabulary import sample_texts, train_base_tokenizer, train_sentencepiece
-from tests.vocabulary.composed import ENGLISH, JAPANESE, sentences
+from tests.vocabulary.composed import ENGLISH, JAPANESE, documents, sentences, write_shard
 
 
 def load(path: Path) -> sentencepiece.SentencePieceProcessor:
@@ -86,3 +86,14 @@ def test_a_sample_is_spread_over_all_shards_and_bounded(workshop: Path) -> None:
     everything = sample_texts(workshop / "new", "train", 10**9)
     positions = [next(i for i, t in enumerate(everything) if t.startswith(s)) for s in sample]
     assert positions[0] == 0 and positions[-1] > len(everything) * 0.6
+
+
+def test_a_sample_holds_what_survived_alone(workshop: Path) -> None:
+    texts = documents(JAPANESE)
+    assert sorted(sample_texts(workshop / "new", "train", 10**9)) == sorted(texts[:-2])
+    assert sample_texts(workshop / "new", "heldout", 10**9) == texts[-2:]
+
+
+def test_a_sample_of_a_split_without_documents_is_empty(tmp_path: Path) -> None:
+    write_shard(tmp_path, "a", [("train", "春になると"), ("near_duplicate", "春になると！")])
+    assert sample_texts(tmp_path, "heldout", 1_000) == []
