@@ -3,7 +3,7 @@
 import click
 
 from nativize import __version__
-from nativize.cli.corpus import clean, dedup, score
+from nativize.cli.corpus import clean, dedup, score, write_corpus
 from nativize.cli.model import evaluate, export_gguf, merge_adapter, train
 from nativize.cli.output import Commands
 from nativize.cli.store import gc, plan, why
@@ -25,6 +25,7 @@ for command in (
     clean,
     score,
     dedup,
+    write_corpus,
     train_tokenizer,
     merge_vocabulary,
     tokenize,

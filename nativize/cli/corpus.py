@@ -1,4 +1,4 @@
-"""Commands on text: clean, score, dedup."""
+"""Commands on text: clean, score, dedup, write-corpus."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -157,3 +157,19 @@ def dedup(
         output,
         as_json,
     )
+
+
+@click.command()
+@click.argument("corpus", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@workers_option
+@output
+@as_json
+def write_corpus(corpus: Path, workers: int, output: Path, as_json: bool) -> None:
+    """Write a deduplicated CORPUS as plain Parquet files, train/ and heldout/, for other tools.
+
+    Only what survived, with all columns. Other commands read the CORPUS itself.
+    """
+    from nativize.dedup.plain import write_plain
+
+    engine = LocalEngine(workers)
+    make(lambda place: write_plain(corpus, place, engine=engine), output, as_json)

@@ -21,8 +21,6 @@ def write_plain(corpus: Path, place: Workplace, *, engine: CorpusEngine) -> Repo
     Raises:
         CorpusError: the directory is no deduplicated corpus, or damaged.
     """
-    for split in SPLITS:
-        (place.out / split).mkdir()
     calls = [(corpus, name, split, place.out) for name in shard_names(corpus) for split in SPLITS]
     counts = engine.map(write_plain_shard, calls, "write")
     metrics: dict[str, int] = {}
@@ -41,6 +39,7 @@ def write_plain_shard(corpus: Path, name: str, split: Split, out: Path) -> Count
     written = Count()
     if first is None:
         return written
+    (out / split).mkdir(exist_ok=True)
     with open_writer(out / split / f"{name}.parquet", first.schema) as writer:
         for group in chain([first], groups):
             writer.write_table(group)

@@ -3,15 +3,17 @@
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
 from nativize.cli import main
 from tests.traveller import Traveller
+from tests.vocabulary.composed import JAPANESE, documents, write_corpus
 
 COMMANDS = (
-    *("plan", "clean", "score", "dedup", "train-tokenizer", "merge-vocabulary", "tokenize"),
-    *("train", "merge-adapter", "export-gguf", "evaluate", "why", "gc"),
+    *("plan", "clean", "score", "dedup", "write-corpus", "train-tokenizer", "merge-vocabulary"),
+    *("tokenize", "train", "merge-adapter", "export-gguf", "evaluate", "why", "gc"),
 )
 
 
@@ -47,7 +49,25 @@ def test_text_goes_from_crawl_files_to_a_deduplicated_corpus(
     dedup = made(run("dedup", tmp_path / "scored", *japanese, "-o", tmp_path / "corpus"))
     assert clean["accounts"]["kept"]["documents"] == dedup["accounts"]["entered"]["documents"]
     assert dedup["accounts"]["dropped"]["exact_duplicate"]["documents"] > 0
-    assert list((tmp_path / "corpus" / "train").glob("*.parquet"))
+    plain = made(run("write-corpus", tmp_path / "corpus", "--json", "-o", tmp_path / "plain"))
+    for split in ("train", "heldout"):
+        files = sorted((tmp_path / "plain" / split).glob("*.parquet"))
+        rows = sum(pq.read_metadata(path).num_rows for path in files)
+        assert rows == plain["metrics"][f"{split}_documents"]
+    kept = plain["metrics"]["train_documents"] + plain["metrics"]["heldout_documents"]
+    assert kept == dedup["accounts"]["kept"]["documents"]
+
+
+def test_a_corpus_is_written_as_plain_files_for_other_tools(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", JAPANESE)
+    report = made(run("write-corpus", corpus, "-o", tmp_path / "plain", "--json"))
+    texts = documents(JAPANESE)
+    assert report["metrics"]["train_documents"] == len(texts) - 2
+    table = pq.read_table(tmp_path / "plain" / "heldout" / "part-0.parquet")
+    assert table["text"].to_pylist() == texts[-2:]
+    train = sorted((tmp_path / "plain" / "train").iterdir())
+    assert [path.name for path in train] == [f"part-{shard}.parquet" for shard in range(3)]
+    assert pq.read_table(train[1])["text"].to_pylist() == texts[1:-2:3]
 
 
 def test_vocabulary_tokens_and_models_are_made_from_directories(
@@ -108,6 +128,7 @@ def test_gc_only_says_what_it_would_remove_until_told(traveller: Traveller) -> N
         (("plan", "nowhere.toml"), "nowhere.toml: no such recipe"),
         (("why", "no_such_asset"), "no such asset"),
         (("clean", "missing.warc.gz", "--language", "ja", "-o", "out"), "missing.warc.gz"),
+        (("write-corpus", ".", "-o", "out"), "no shards/*.parquet"),
     ],
 )
 def test_what_can_be_mended_ends_with_one_message_and_code_1(

@@ -338,3 +338,4 @@ def test_a_plain_corpus_is_the_same_bytes_on_any_number_of_workers(tmp_path: Pat
         with standalone(tmp_path / str(workers)) as place:
             write_plain(tmp_path / "corpus", place, engine=LocalEngine(workers))
     assert file_digests(tmp_path / "1") == file_digests(tmp_path / "2")
+    assert not (tmp_path / "1" / "heldout").exists()
