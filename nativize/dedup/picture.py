@@ -1,40 +1,133 @@
-"""The chance that banding finds a pair, drawn over its similarity."""
+"""Deduplication as pictures: the chance that a pair is found, and how large the groups are."""
 
 import logging
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from nativize.recipe import Dedup
+import numpy as np
+from numpy.typing import NDArray
+
+from nativize.dedup.banding import Banding, RecallBin, detection_probability
 
 log = logging.getLogger(__name__)
 
-
-def detection_probability(similarity: float, bands: int, rows: int) -> float:
-    """The chance that a pair of this Jaccard similarity shares at least one band.
-
-    Source: Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", 3.4.2.
-    """
-    return 1.0 - (1.0 - similarity**rows) ** bands
+CURVE, MEASURED, THRESHOLD = "tab:blue", "black", "tab:red"
 
 
-def draw_detection(dedup: Dedup, path: Path) -> None:
-    """The S-curve of the recipe's bands and rows as a PNG; skipped without matplotlib."""
+def draw_detection(
+    banding: Banding, threshold: float, measured: Sequence[RecallBin], path: Path
+) -> None:
+    """The S-curve with what was measured over it, as a PNG; skipped without matplotlib."""
+    figure = _figure(path)
+    if figure is None:
+        return
+    axes = figure.subplots()
+    similarities = np.linspace(0, 1, 201)
+    chances = detection_probability(similarities, banding.bands, banding.rows)
+    label = f"expected of {banding.bands} bands × {banding.rows} values"
+    axes.plot(similarities, chances, color=CURVE, label=label)
+    axes.axvspan(threshold, 1, color=THRESHOLD, alpha=0.07, linewidth=0)
+    axes.axvline(
+        threshold,
+        linestyle="--",
+        color=THRESHOLD,
+        label=f"threshold {threshold:g}: from here on removed",
+    )
+    if measured:
+        _draw_measured(axes, measured)
+    axes.set_title(_detection_title(banding, threshold, measured), fontsize=11)
+    axes.set_xlabel("similarity of two documents (Jaccard index of their shingles)")
+    axes.set_ylabel("share of such pairs that are found and compared")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(-0.02, 1.1)
+    axes.set_yticks(np.arange(0, 1.1, 0.2), [f"{share} %" for share in range(0, 101, 20)])
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    axes.grid(alpha=0.25)
+    _save(figure, path)
+
+
+def _detection_title(banding: Banding, threshold: float, measured: Sequence[RecallBin]) -> str:
+    title = f"{_percent(banding.detection(threshold))} are expected at the threshold {threshold:g}"
+    above = [one for one in measured if one.low >= threshold - 1e-9]
+    if not above:
+        return f"Duplicates that are found: {title}"
+    pairs, found = sum(one.pairs for one in above), sum(one.found for one in above)
+    return (
+        f"{_percent(found / pairs)} of {pairs:,} planted duplicates"
+        f" with a similarity from {above[0].low:g} on were found;\n{title}"
+    )
+
+
+def _percent(share: float) -> str:
+    """A share with one decimal, rounded down: not all is never 100 %."""
+    return f"{math.floor(1000 * share + 1e-9) / 10:g} %"
+
+
+def _draw_measured(axes: Any, measured: Sequence[RecallBin]) -> None:
+    """A point with its interval for every bin, and below it how many pairs it stands for."""
+    at = np.array([one.similarity for one in measured])
+    shares = np.array([one.found / one.pairs for one in measured])
+    ends = np.array([one.interval() for one in measured])
+    # at 0 and 1 rounding may put the share past the end of its interval
+    errors = np.maximum(np.stack([shares - ends[:, 0], ends[:, 1] - shares]), 0)
+    total = sum(one.pairs for one in measured)
+    label = f"measured on {total:,} edited copies of texts of this corpus"
+    label += "\n(how many pairs, with 95 % intervals)"
+    axes.errorbar(
+        at, shares, yerr=errors, fmt="o", markersize=4, capsize=3, color=MEASURED, label=label
+    )
+    for x, high, one in zip(at, shares + errors[1], measured, strict=True):
+        axes.text(x, high + 0.02, f"{one.pairs:,}", fontsize=7, ha="center", color=MEASURED)
+
+
+def draw_cluster_sizes(sizes: NDArray[np.int64], path: Path) -> None:
+    """How many groups have 2, 3–4, 5–8, … documents; skipped without matplotlib or groups."""
+    sizes = sizes[sizes > 1]
+    figure = _figure(path) if len(sizes) else None
+    if figure is None:
+        return
+    counts = np.bincount(_power_of_two(sizes))[1:]
+    axes = figure.subplots()
+    bars = axes.bar(np.arange(len(counts)), counts, color=CURVE, width=0.9)
+    axes.bar_label(bars, [f"{count:,}" if count else "" for count in counts], fontsize=8)
+    labels = ["2", *(f"{2**n + 1:,}–{2 ** (n + 1):,}" for n in range(1, len(counts)))]
+    turned = 45 if len(counts) > 7 else 0
+    axes.set_xticks(
+        np.arange(len(counts)), labels, rotation=turned, ha="right" if turned else "center"
+    )
+    axes.set_yscale("log")
+    powers = 10 ** np.arange(len(str(counts.max())))
+    axes.set_yticks(powers, [f"{power:,}" for power in powers])
+    axes.set_yticks([], minor=True)
+    axes.set_ylim(0.5, 3 * counts.max())
+    axes.set_title(
+        f"{len(sizes):,} {'groups' if len(sizes) > 1 else 'group'} of alike documents:"
+        f" one of each stays, {int((sizes - 1).sum()):,} go;\n"
+        f"the largest has {int(sizes.max()):,} documents",
+        fontsize=11,
+    )
+    axes.set_xlabel("documents in a group")
+    axes.set_ylabel("groups (logarithmic)")
+    _save(figure, path)
+
+
+def _power_of_two(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The exponent of the smallest power of two that is not less; exact for any size."""
+    return np.searchsorted(2 ** np.arange(63), sizes).astype(np.int64)
+
+
+def _figure(path: Path) -> Any:
+    """An empty figure; None without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         log.info("%s is not drawn: matplotlib is missing (pip install 'nativize[train]')", path)
-        return
+        return None
+    return Figure(figsize=(7, 4.6), layout="constrained")
+
+
+def _save(figure: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    similarities = [step / 200 for step in range(201)]
-    chances = [detection_probability(s, dedup.bands, dedup.rows) for s in similarities]
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(similarities, chances)
-    axes.axvline(dedup.threshold, linestyle="--", color="tab:red")
-    at_threshold = detection_probability(dedup.threshold, dedup.bands, dedup.rows)
-    axes.set_title(
-        f"{dedup.bands} bands × {dedup.rows} rows:"
-        f" {at_threshold:.1%} of pairs at the threshold {dedup.threshold:g} are found"
-    )
-    axes.set_xlabel("Jaccard similarity of shingles")
-    axes.set_ylabel("probability of detection")
     figure.savefig(path, metadata={"Software": None})
