@@ -24,7 +24,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nativize.artifact.files import content_digest, describe_files, publish_directory, write_json
+from nativize.artifact.files import (
+    content_digest,
+    describe_files,
+    link_file,
+    publish_directory,
+    write_json,
+)
 from nativize.artifact.fingerprint import difference, fingerprint
 from nativize.artifact.lock import exclusive
 from nativize.artifact.record import Artifact, Record, read_artifact
@@ -45,11 +51,19 @@ class Workplace:
         out: empty directory; its files become the value.
         scratch: kept when the build dies, found again by the same fingerprint; for resuming.
         shards: finished shards of this stage.
+        previous: the value that this recipe had before, if any; what is taken from it may save
+            time, never change a result.
     """
 
     out: Path
     scratch: Path
     shards: ShardCache
+    previous: Path | None = None
+
+    def link(self, source: Path, target: Path) -> None:
+        """A file of an input also at ``target`` in the value, without reading it again."""
+        link_file(source, target)
+        self.shards.remember_input(source, target)
 
     def step(self, name: str) -> "Workplace":
         """A workplace for one step inside this stage; its output stays in the scratch."""
@@ -183,6 +197,7 @@ class ArtifactStore:
         if force:
             shutil.rmtree(work, ignore_errors=True)
         place = _workplace(work, self._shard_cache(stage, recipe_slice, work, force=force))
+        place = replace(place, previous=self._previous(stage.name))
         with _named_if_disk_is_full(stage, self.root):
             report = build(place)
         if report.accounts:
@@ -234,6 +249,11 @@ class ArtifactStore:
                 "difference": difference(pointer and pointer["payload"], artifact.record.payload),
             },
         )
+
+    def _previous(self, stage: str) -> Path | None:
+        """The directory of this recipe's current value."""
+        pointer = self._pointer(stage)
+        return self.root / "values" / stage / pointer["value"] if pointer else None
 
     def _pointer_path(self, stage: str) -> Path:
         return self.root / "current" / self.recipe / f"{stage}.json"

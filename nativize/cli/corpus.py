@@ -125,8 +125,12 @@ def score(
 @language_option
 @words_option
 @click.option("--threshold", default=0.8, show_default=True, help="Jaccard similarity.")
-@click.option("--bands", default=20, show_default=True)
-@click.option("--rows", default=6, show_default=True)
+@click.option("--permutations", default=120, show_default=True, help="Values of a signature.")
+@click.option("--bands", type=int, help="With --rows; default: the optimum.")
+@click.option("--rows", type=int, help="Values of a band.")
+@click.option("--shingle-length", default=5, show_default=True, help="Characters or words.")
+@click.option("--url", is_flag=True, help="Keep one document of each URL.")
+@click.option("--no-verify", is_flag=True, help="Believe candidates without comparing them.")
 @workers_option
 @output
 @as_json
@@ -135,16 +139,27 @@ def dedup(
     code: str,
     words: bool,
     threshold: float,
-    bands: int,
-    rows: int,
+    permutations: int,
+    bands: int | None,
+    rows: int | None,
+    shingle_length: int,
+    url: bool,
+    no_verify: bool,
     workers: int,
     output: Path,
     as_json: bool,
 ) -> None:
-    """Drop exact and verified near duplicates from SHARDS; hold a split out by cluster."""
+    """Say of all documents in SHARDS which stay; hold a split out by cluster.
+
+    Duplicates go by text and by verified similarity. The shards stay as they are; write-corpus
+    makes plain files of what is kept.
+    """
     from nativize.dedup import deduplicate
 
-    options = Dedup(threshold=threshold, bands=bands, rows=rows)
+    options = Dedup(
+        threshold=threshold, permutations=permutations, bands=bands, rows=rows,
+        shingle_length=shingle_length, url=url, verify=not no_verify,
+    )  # fmt: skip
     make(
         lambda place: deduplicate(
             shards,

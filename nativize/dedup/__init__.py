@@ -1,4 +1,4 @@
-"""Deduplication: exact and near, verified, explained; and the held-out split by cluster."""
+"""Deduplication: by URL, text and similarity, verified, explained; and the held-out split."""
 
 from nativize.artifact import Stage
 from nativize.dedup.buckets import BucketRule
@@ -6,10 +6,11 @@ from nativize.dedup.deduplicate import deduplicate
 
 DEDUPLICATE = Stage(
     name="deduplicated_corpus",
-    version=1,
+    version=2,
     group="corpus",
     inputs=("scored_shards",),
     reads=("language", "dedup", "quality.bucket_shares", "quality.keep_sources"),
+    volatile=("memory/*",),
 )
 
 __all__ = ["DEDUPLICATE", "BucketRule", "deduplicate"]

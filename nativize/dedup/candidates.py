@@ -1,69 +1,130 @@
 """Pairs of documents that share a band, and the joining of pairs to clusters.
 
 Two rounds keep large families cheap: first every member of a band's group against the group's
-first, then only those pairs that are still in different clusters. A family of n near-identical
-pages costs about n comparisons instead of n²/2, and the clusters are the same, because a pair
-that is already joined cannot change them.
+first, then only pairs that are still in different clusters. A family of n near-identical pages
+costs n comparisons instead of n²/2, and the clusters are the same, because a pair that is joined
+already cannot change them.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nativize.compiled import compiled
+from nativize.dedup.documents import Documents, Mask, Numbers
 
-Indices = NDArray[np.int64]
-
-
-def star_pairs(bands: NDArray[np.uint64]) -> Indices:
-    """Each row against the first row of its group in every band; m x 2, distinct, sorted."""
-    keys = np.empty(0, np.int64)
-    for order, starts in _groups(bands):
-        sizes = np.diff(starts)
-        first = np.repeat(order[starts[:-1]], sizes)
-        others = first != order
-        keys = np.union1d(keys, first[others] * len(bands) + order[others])
-    return _pairs(keys, len(bands))
+_LOW = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
 
 
-def remaining_pairs(bands: NDArray[np.uint64], clusters: Indices) -> Indices:
-    """All pairs of rows that share a band but no cluster yet; m x 2, distinct, sorted."""
-    keys = np.empty(0, np.int64)
-    for order, starts in _groups(bands):
-        found = _unjoined(order, starts, clusters, len(bands))
-        keys = np.union1d(keys, found)
-    return _pairs(keys, len(bands))
+def band_entries(
+    documents: Documents, bands: int, takes_part: Mask
+) -> Iterator[NDArray[np.uint64]]:
+    """For each band hash << 32 | document of all that take part, in order; one band in memory."""
+    files = [
+        pq.ParquetFile(documents.signature_file(shard, "bands.parquet"), memory_map=True)
+        for shard in range(len(documents.shards))
+    ]
+    for band in range(bands):
+        parts = []
+        for file, begin in zip(files, documents.begins.tolist(), strict=False):
+            if file.metadata.num_row_groups > band:
+                entries = file.read_row_group(band)["entry"].to_numpy() + np.uint64(begin)
+                parts.append(entries[takes_part[(entries & _LOW).astype(np.int64)]])
+        whole = np.concatenate(parts)
+        whole.sort()
+        yield whole
+    for file in files:
+        file.close()
 
 
-def _groups(bands: NDArray[np.uint64]) -> Iterator[tuple[Indices, Indices]]:
-    """For each band: rows ordered by hash, and where in that order each group begins."""
-    for band in range(bands.shape[1]):
-        column = bands[:, band]
-        order = np.argsort(column, kind="stable").astype(np.int64)
-        ordered = column[order]
-        borders = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-        yield order, np.concatenate(([0], borders, [len(order)])).astype(np.int64)
+def star_pairs(entries: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Of one band: each document against the first of its group, first << 32 | other, in order."""
+    return np.asarray(_stars(entries))
 
 
-def _pairs(keys: Indices, rows: int) -> Indices:
-    return np.stack(np.divmod(keys, max(rows, 1)), axis=1)
+def remaining_pairs(
+    entries: NDArray[np.uint64], clusters: Numbers, rows: Numbers, places: Any, least_equal: int
+) -> NDArray[np.uint64]:
+    """Of one band: all pairs that no cluster joins yet and whose sketches leave hope.
+
+    Args:
+        entries: a band's, of `band_entries`.
+        clusters: of each document.
+        rows: where the sketch of a document is, -1 where it is in no group.
+        places: the sketches.
+        least_equal: pairs with fewer equal places are left out.
+    """
+    return np.asarray(_unjoined(entries, clusters, rows, places, least_equal))
+
+
+def equal_places(places: NDArray[np.uint8], pairs: Numbers) -> NDArray[np.int64]:
+    """In how many places the sketches of m pairs (m x 2 rows) are equal."""
+    equal = np.empty(len(pairs), np.int64)
+    _count_equal(places, pairs, equal)
+    return equal
+
+
+def split_pairs(packed: NDArray[np.uint64]) -> Numbers:
+    """first << 32 | other as m x 2."""
+    pairs = np.empty((len(packed), 2), np.int64)
+    pairs[:, 0], pairs[:, 1] = packed >> _HALF, packed & _LOW
+    return pairs
 
 
 @compiled
-def _unjoined(order: Any, starts: Any, clusters: Any, rows: int) -> Any:
-    found = []
-    for group in range(len(starts) - 1):
-        members = order[starts[group] : starts[group + 1]]
-        for i in range(len(members)):
-            for j in range(i + 1, len(members)):
-                if clusters[members[i]] != clusters[members[j]]:
-                    found.append(members[i] * rows + members[j])
-    keys = np.empty(len(found), np.int64)
-    for at in range(len(found)):
-        keys[at] = found[at]
-    return np.unique(keys)
+def _stars(entries: Any) -> Any:
+    found = np.empty(len(entries), np.uint64)
+    count, first = 0, np.uint64(0)
+    for at in range(len(entries)):
+        if at == 0 or entries[at] >> _HALF != entries[at - 1] >> _HALF:
+            first = entries[at] & _LOW
+        else:
+            found[count] = first << _HALF | (entries[at] & _LOW)
+            count += 1
+    return np.sort(found[:count])
+
+
+@compiled
+def _unjoined(entries: Any, clusters: Any, rows: Any, places: Any, least_equal: int) -> Any:
+    found = [np.uint64(0)]
+    begin = 0
+    while begin < len(entries):
+        end = begin + 1
+        joined = True
+        while end < len(entries) and entries[end] >> _HALF == entries[begin] >> _HALF:
+            joined &= (
+                clusters[np.int64(entries[end] & _LOW)] == clusters[np.int64(entries[begin] & _LOW)]
+            )
+            end += 1
+        # pairs with the first were compared before: they are stars
+        for i in range(begin + 1, end if not joined else begin):
+            first = np.int64(entries[i] & _LOW)
+            for j in range(i + 1, end):
+                second = np.int64(entries[j] & _LOW)
+                if clusters[first] != clusters[second] and (
+                    _equal(places[rows[first]], places[rows[second]]) >= least_equal
+                ):
+                    found.append(entries[i] << _HALF | (entries[j] & _LOW))
+        begin = end
+    return np.array(found[1:], np.uint64) if len(found) > 1 else np.empty(0, np.uint64)
+
+
+@compiled
+def _equal(first: Any, second: Any) -> int:
+    equal = 0
+    for place in range(len(first)):
+        equal += first[place] == second[place]
+    return equal
+
+
+@compiled
+def _count_equal(places: Any, pairs: Any, equal: Any) -> None:
+    for pair in range(len(pairs)):
+        equal[pair] = _equal(places[pairs[pair, 0]], places[pairs[pair, 1]])
 
 
 @compiled
@@ -77,7 +138,7 @@ def find(parents: Any, node: int) -> int:
 
 @compiled
 def join(parents: Any, pairs: Any) -> None:
-    """Unite the clusters of each pair."""
+    """Unite the clusters of each pair (m x 2)."""
     for at in range(len(pairs)):
         first, second = find(parents, pairs[at, 0]), find(parents, pairs[at, 1])
         if first < second:

@@ -1,7 +1,8 @@
-"""The stage: sign every shard, find the clusters of the whole, keep one document of each.
+"""The stage: sign every shard, decide over all documents together, write down who stays.
 
 The result is a function of the set of documents: neither the order of shards nor the number of
-workers changes a byte.
+workers, nor what an earlier run left, changes a byte. Signatures are kept by shard, exact
+similarities by pair of texts, and no text is ever written again (`nativize.dedup.corpus`).
 """
 
 import logging
@@ -11,34 +12,39 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from nativize.artifact import REPORT, Accounts, Report, ShardTask, Workplace, file_digests
-from nativize.crawl.document import count_of, open_writer
+from nativize.artifact import Accounts, Count, Report, ShardTask, Workplace, file_digests
 from nativize.dedup.buckets import BucketRule
-from nativize.dedup.families import (
-    Families,
-    Signatures,
+from nativize.dedup.clusters import (
+    EXACT,
+    KEPT,
+    NEAR,
+    URL,
+    Clusters,
     cluster_table,
-    clusters_of,
+    decide,
+    families,
     held_out,
-    read_signatures,
-    representatives,
-    survivors_of,
 )
-from nativize.dedup.picture import detection_probability, draw_detection
+from nativize.dedup.corpus import FATES, SHARDS, write_fates
+from nativize.dedup.documents import Documents, read_documents
+from nativize.dedup.known import KnownPairs
+from nativize.dedup.near import Comparison
+from nativize.dedup.shown import show
 from nativize.dedup.sign import Signing, sign_shard
-from nativize.dedup.verify import NearPairs, find_near_pairs
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.errors import CorpusError
 from nativize.recipe import Dedup, Language
 
 log = logging.getLogger(__name__)
 
-TRAIN, HELDOUT, EXACT, NEAR = range(4)
-"""What becomes of a document."""
-REASONS = {EXACT: "exact_duplicate", NEAR: "near_duplicate"}
+MEMORY = "memory/pairs.parquet"
+"""What a refresh need not compare again; no content of the corpus."""
+TRAIN, HELDOUT = "train", "heldout"
+REASONS = {URL: "url_duplicate", EXACT: "exact_duplicate", NEAR: "near_duplicate"}
 
 
 def deduplicate(
@@ -54,7 +60,7 @@ def deduplicate(
 
     Args:
         scored: directory of shards; perplexity and bucket may be missing.
-        place: gets train/, heldout/, clusters.parquet and report/scurve.png.
+        place: gets shards/, fates/, clusters.parquet and report/.
         language: says what a shingle is made of.
         dedup: the recipe's section.
         buckets: which documents go on by their bucket; None keeps all.
@@ -64,23 +70,22 @@ def deduplicate(
     """
     engine = engine or LocalEngine()
     shards = [scored / name for name in file_digests(scored, ".parquet")]
-    signing = Signing.of(language, dedup, buckets)
-    signed, signatures = _sign(scored, shards, signing, place, engine)
-    copy_of = representatives(signatures) if dedup.exact else np.arange(len(signatures))
-    near = NearPairs(np.empty((0, 2), np.int64), 0, None)
-    if dedup.near:
-        near = find_near_pairs(
-            signatures, copy_of, shards, signing, dedup.threshold, place.scratch / "sets", engine
-        )
-    families = _families(signatures, copy_of, near, engine)
-    fates = _fates(signatures, families, dedup)
-    written = _write_shards(signatures, fates, shards, place.out, engine)
-    pq.write_table(
-        cluster_table(signatures, families), place.out / "clusters.parquet", compression="zstd"
-    )
-    draw_detection(dedup, place.out / REPORT / "scurve.png")
-    accounts = Accounts.total([Accounts(signed.entered, dropped=signed.dropped), *written])
-    return Report(_metrics(fates, families, near, dedup), accounts)
+    signing = Signing(language, dedup, buckets)
+    signed, documents = _sign(scored, shards, signing, place, engine)
+    known = KnownPairs.read(place.previous and place.previous / MEMORY)
+    comparison = Comparison(documents, signing, engine, place.scratch / "texts", known)
+    clusters = decide(documents, comparison)
+    together = families(documents, clusters)
+    heldout = held_out(documents, clusters, together, dedup.heldout_share, dedup.seed)
+    fates = _fates(clusters, heldout)
+    _write_shards(documents, fates, place)
+    table = cluster_table(documents, clusters, together)
+    pq.write_table(table, place.out / "clusters.parquet", compression="zstd")
+    comparison.remembered().write(place.out / MEMORY)
+    show(documents, signing, table, place, engine)
+    decided = _accounts(documents, fates)
+    accounts = Accounts.total([Accounts(signed.entered, dropped=signed.dropped), decided])
+    return Report(_metrics(fates, table, clusters, comparison), accounts)
 
 
 def _sign(
@@ -89,7 +94,7 @@ def _sign(
     signing: Signing,
     place: Workplace,
     engine: CorpusEngine,
-) -> tuple[Accounts, Signatures]:
+) -> tuple[Accounts, Documents]:
     digests = file_digests(scored, ".parquet")
     step = place.step("signatures")
     tasks = [
@@ -102,104 +107,65 @@ def _sign(
             f"{scored}: no document to deduplicate ({accounts.entered.documents} entered,"
             f" dropped: {sorted(accounts.dropped)}); loosen [clean] or [quality] bucket_shares"
         )
-    return accounts, read_signatures(step.out, [shard.stem for shard in shards])
+    return accounts, read_documents(step.out, shards)
 
 
-def _families(
-    signatures: Signatures, copy_of: NDArray[np.int64], near: NearPairs, engine: CorpusEngine
-) -> Families:
-    cluster = clusters_of(copy_of, near.pairs)
-    survivor = survivors_of(cluster, signatures.column("rank"))
-    similarity = np.ones(len(signatures))
-    if near.sets:
-        best = np.unique(copy_of)
-        lost = best[survivor[best] != best]
-        similarity[lost] = near.sets.jaccard(np.stack([lost, survivor[lost]], axis=1), engine)
-    return Families(cluster, copy_of, survivor, similarity[copy_of])
+def _fates(clusters: Clusters, heldout: NDArray[np.bool_]) -> NDArray[np.str_]:
+    """What becomes of each signed document, in words."""
+    words = np.array([TRAIN, *(REASONS[kind] for kind in (URL, EXACT, NEAR))])
+    return np.where(heldout & (clusters.fates == KEPT), HELDOUT, words[clusters.fates])
 
 
-def _fates(signatures: Signatures, families: Families, dedup: Dedup) -> NDArray[np.int8]:
-    heldout = held_out(signatures, families, dedup.heldout_share, dedup.seed)
-    fates = np.where(families.exact(), EXACT, NEAR)
-    return np.where(families.kept(), np.where(heldout, HELDOUT, TRAIN), fates).astype(np.int8)
+def _write_shards(documents: Documents, fates: NDArray[np.str_], place: Workplace) -> None:
+    """The shards as they are, and the fates of all their rows."""
+    (place.out / FATES).mkdir()
+    rows = documents.column("row").astype(np.int64)
+    for number, shard in enumerate(documents.shards):
+        place.link(shard, place.out / SHARDS / shard.name)
+        here = slice(documents.begins[number], documents.begins[number + 1])
+        of_rows = _bucket_fates(shard)
+        of_rows[rows[here]] = fates[here]
+        write_fates(place.out / FATES / shard.name, pa.array(of_rows.tolist(), pa.string()))
 
 
-def _write_shards(
-    signatures: Signatures,
-    fates: NDArray[np.int8],
-    shards: Sequence[Path],
-    out: Path,
-    engine: CorpusEngine,
-) -> list[Accounts]:
-    rows, homes = signatures.column("row"), signatures.column("shard")
-    for split in ("train", "heldout"):
-        (out / split).mkdir()
-    calls = []
-    for number, shard in enumerate(shards):
-        here = np.flatnonzero(homes == number)
-        calls.append((shard, rows[here], fates[here], out))
-    return engine.map(write_shard, calls, "write")
+def _bucket_fates(shard: Path) -> NDArray[np.object_]:
+    """The fate of documents that were not even signed: lost by their bucket."""
+    if "bucket" not in pq.read_schema(shard).names:
+        return np.full(pq.read_metadata(shard).num_rows, "", object)
+    buckets = pq.read_table(shard, columns=["bucket"])["bucket"].to_pylist()
+    return np.array([f"bucket:{bucket}" for bucket in buckets], object)
 
 
-def write_shard(
-    shard: Path, rows: NDArray[np.int64], fates: NDArray[np.int8], out: Path
-) -> Accounts:
-    """The survivors of one shard in train/ and heldout/ below ``out``, all columns kept."""
+def _accounts(documents: Documents, fates: NDArray[np.str_]) -> Accounts:
+    characters, sizes = documents.column("characters"), documents.column("bytes")
     accounts = Accounts()
-    with pq.ParquetFile(shard) as source:
-        fate_of_row = np.full(source.metadata.num_rows, -1, np.int8)
-        fate_of_row[rows] = fates
-        schema = source.schema_arrow
-        with (
-            open_writer(out / "train" / shard.name, schema) as train,
-            open_writer(out / "heldout" / shard.name, schema) as heldout,
-        ):
-            begin = 0
-            for group in range(source.num_row_groups):
-                table = source.read_row_group(group)
-                here = fate_of_row[begin : begin + len(table)]
-                begin += len(table)
-                for writer, fate in ((train, TRAIN), (heldout, HELDOUT)):
-                    _write_kept(writer, table.filter(pa.array(here == fate)), accounts)
-                for fate, reason in REASONS.items():
-                    lost = table["text"].filter(pa.array(here == fate))
-                    if len(lost):
-                        _add_dropped(accounts, reason, lost)
-    for split in ("train", "heldout"):
-        _remove_if_empty(out / split / shard.name)
+    for fate in np.unique(fates).tolist():
+        mask = fates == fate
+        count = Count(int(mask.sum()), int(characters[mask].sum()), int(sizes[mask].sum()))
+        if fate in (TRAIN, HELDOUT):
+            accounts.kept += count
+        else:
+            accounts.dropped[fate] = count
     return accounts
 
 
-def _remove_if_empty(path: Path) -> None:
-    """A shard without survivors must not change the value."""
-    if pq.read_metadata(path).num_rows == 0:
-        path.unlink()
-
-
-def _write_kept(writer: pq.ParquetWriter, table: pa.Table, accounts: Accounts) -> None:
-    if len(table):
-        writer.write_table(table)
-        accounts.kept += count_of(table["text"])
-
-
-def _add_dropped(accounts: Accounts, reason: str, texts: pa.ChunkedArray) -> None:
-    part = Accounts(dropped={reason: count_of(texts)})
-    accounts.dropped = Accounts.total([accounts, part]).dropped
-
-
 def _metrics(
-    fates: NDArray[np.int8], families: Families, near: NearPairs, dedup: Dedup
+    fates: NDArray[np.str_], table: pa.Table, clusters: Clusters, comparison: Comparison
 ) -> dict[str, Any]:
-    sizes = np.bincount(families.cluster)
+    dedup, banding = comparison.signing.dedup, comparison.signing.banding()
+    names, counts = np.unique(fates, return_counts=True)
+    number = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    by_text = table.filter(pc.not_equal(table["kind"], "url"))
+    sizes = by_text.group_by("cluster").aggregate([("id", "count")])["id_count"].to_numpy()
     return {
-        "train_documents": int(np.count_nonzero(fates == TRAIN)),
-        "heldout_documents": int(np.count_nonzero(fates == HELDOUT)),
-        "exact_duplicates": int(np.count_nonzero(fates == EXACT)),
-        "near_duplicates": int(np.count_nonzero(fates == NEAR)),
-        "clusters": int(np.count_nonzero(sizes > 1)),
-        "largest_cluster": int(sizes.max()),
-        "candidate_pairs": near.compared,
-        "detection_at_threshold": round(
-            detection_probability(dedup.threshold, dedup.bands, dedup.rows), 4
-        ),
+        "train_documents": number.get(TRAIN, 0),
+        "heldout_documents": number.get(HELDOUT, 0),
+        **{f"{reason}s": number.get(reason, 0) for reason in REASONS.values()},
+        "clusters": len(sizes),
+        "largest_cluster": int(max(sizes, default=1)),
+        "candidate_pairs": clusters.candidates,
+        "compared_pairs": comparison.compared,
+        "bands": banding.bands,
+        "rows": banding.rows,
+        "detection_at_threshold": round(banding.detection(dedup.threshold), 4),
     }

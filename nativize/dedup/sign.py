@@ -1,12 +1,13 @@
-"""One shard's share of deduplication: signatures of all its documents, shingle sets of some.
+"""One shard's share of deduplication, made once and kept: what is known of each document.
 
-Signatures are small (about 200 bytes a document) and kept per shard, so that a refresh signs new
-shards only. Shingle sets have 8 bytes a shingle and are made for candidates alone.
+``<shard>.documents.parquet`` has a row for each document that its bucket lets go on, about 60 bytes
+and its id; ``<shard>.bands.parquet`` one row group a band, in the order of its hashes, 8 bytes a
+document and band; ``<shard>.places.npy`` a byte a permutation. A refresh makes them for new shards.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,73 +16,121 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nativize.artifact import Accounts, Report
+from nativize.compiled import compiled
 from nativize.crawl.document import count_of
-from nativize.dedup import kernel
+from nativize.dedup.banding import Banding
 from nativize.dedup.buckets import BucketRule
-from nativize.dedup.fold import fold_all
+from nativize.dedup.fold import normal_form
+from nativize.dedup.shingles import Shingling, mix
+from nativize.dedup.sketch import sign
+from nativize.dedup.urls import canonical
+from nativize.errors import CorpusError
 from nativize.recipe import Dedup, Language
+from nativize.texts import Texts
 
-READ_COLUMNS = ("id", "text", "source", "fetched_at", "perplexity", "bucket")
+READ_COLUMNS = ("id", "text", "url", "source", "fetched_at", "perplexity", "bucket")
+UNKNOWN_DATE = np.iinfo(np.int64).max
+MOST_ROWS = 1 << 32
 
 
 @dataclass(frozen=True)
 class Signing:
-    """The settings that a signature depends on."""
+    """The settings that a signature depends on; small, for it travels to every worker."""
 
-    by_words: bool
-    length: int
-    bands: int
-    rows: int
-    seed: int
+    language: Language
+    dedup: Dedup
     buckets: BucketRule | None
 
-    @classmethod
-    def of(cls, language: Language, dedup: Dedup, buckets: BucketRule | None) -> "Signing":
-        # syllables are words to the kernel: what parts them is punctuation
-        by_words = language.shingle != "characters"
-        return cls(by_words, dedup.shingle_length, dedup.bands, dedup.rows, dedup.seed, buckets)
+    def shingling(self) -> Shingling:
+        return Shingling.of(self.language, self.dedup)
+
+    def banding(self) -> Banding:
+        return Banding.of(self.dedup)
 
 
 def sign_shard(path: Path, signing: Signing, out: Path) -> Report:
-    """``<shard>.signatures.parquet`` and ``<shard>.bands.npy`` for the documents worth keeping.
-
-    Documents that their bucket keeps back are dropped here, before anything is hashed.
-    """
+    """The three files of a shard's documents; those that their bucket keeps back are dropped."""
     present = [name for name in READ_COLUMNS if name in pq.read_schema(path).names]
     table = pq.read_table(path, columns=present)
     accounts = Accounts(entered=count_of(table["text"]))
     rows = _rows_to_keep(table, path, signing.buckets, accounts)
-    table = table.take(rows)
+    if len(rows) < len(table):
+        table = table.take(rows)
     accounts.kept = count_of(table["text"])
-    folded = fold_all(text.as_py() for text in table["text"])
-    bands, shingled = kernel.band_hashes(
-        folded, by_words=signing.by_words, length=signing.length,
-        bands=signing.bands, rows=signing.rows, seed=signing.seed,
+    texts = Texts.of_column(table["text"])
+    banding = signing.banding()
+    signed = sign(
+        texts, signing.shingling(), permutations=max(signing.dedup.permutations, banding.values),
+        bands=banding.bands, rows=banding.rows,
     )  # fmt: skip
-    exact = _digests(folded)
-    signatures = {
+    documents = {
         "id": table["id"],
-        "row": rows,
-        "characters": pc.cast(pc.utf8_length(table["text"]), pa.int64()),
-        "fetched_at": table["fetched_at"],
+        "id_hash": hashes_of(Texts.of_column(table["id"])),
+        "row": rows.astype(np.uint32),
+        "bytes": np.diff(texts.offsets),
+        "characters": texts.characters(),
+        "date": _dates(table),
         "perplexity": _perplexities(table),
-        "exact_high": exact[:, 0],
-        "exact_low": exact[:, 1],
-        "shingled": shingled,
+        "url_hash": _url_hashes(table, path, wanted=signing.dedup.url),
+        "digest_high": signed.digests[:, 0],
+        "digest_low": signed.digests[:, 1],
+        "shingled": signed.shingles > 0,
+        "complicated": signed.complicated,
     }
-    pq.write_table(pa.table(signatures), out / f"{path.stem}.signatures.parquet")
-    np.save(out / f"{path.stem}.bands.npy", bands, allow_pickle=False)
+    pq.write_table(
+        pa.table(documents), out / f"{path.stem}.documents.parquet", compression="zstd",
+        use_dictionary=False, write_statistics=False,
+    )  # fmt: skip
+    np.save(out / f"{path.stem}.places.npy", signed.places, allow_pickle=False)
+    write_bands(signed.bands, signed.shingles > 0, out / f"{path.stem}.bands.parquet")
     return Report({}, accounts)
 
 
-def shingle_shard(path: Path, rows: NDArray[np.int64], signing: Signing, out: Path) -> None:
-    """Shingle sets of some rows of a shard, as ``out`` + .hashes.npy and .offsets.npy."""
-    texts = pq.read_table(path, columns=["text"])["text"].take(pa.array(rows))
-    hashes, offsets = kernel.shingle_sets(
-        fold_all(text.as_py() for text in texts), by_words=signing.by_words, length=signing.length
-    )
-    np.save(out.with_suffix(".hashes.npy"), hashes, allow_pickle=False)
-    np.save(out.with_suffix(".offsets.npy"), offsets, allow_pickle=False)
+def write_bands(bands: NDArray[np.uint32], shingled: NDArray[np.bool_], path: Path) -> None:
+    """A row group a band: hash << 32 | number in the shard, in order, of all with shingles."""
+    numbers = np.flatnonzero(shingled).astype(np.uint64)
+    schema = pa.schema([pa.field("entry", pa.uint64())])
+    with pq.ParquetWriter(
+        path, schema, compression="none", use_dictionary=False, write_statistics=False
+    ) as writer:
+        for band in range(bands.shape[1]):
+            entries = bands[numbers.astype(np.int64), band].astype(np.uint64) << np.uint64(32)
+            entries |= numbers
+            entries.sort()
+            writer.write_table(pa.table([entries], schema), row_group_size=MOST_ROWS)
+
+
+def store_texts(
+    path: Path, rows: NDArray[np.int64], complicated: NDArray[np.bool_], out: Path
+) -> None:
+    """Texts of some rows of a shard end to end at ``out``, and their ends at ``out`` + .npy.
+
+    Complicated ones are written in normal form, so that the kernels can compare all.
+    """
+    column = pq.read_table(path, columns=["text"])["text"].take(pa.array(rows))
+    texts = Texts.of_column(column)
+    numbers: list[int] = np.flatnonzero(complicated).tolist()
+    texts = texts.replaced({number: normal_form(texts[number]).encode() for number in numbers})
+    start = int(texts.offsets[0])
+    texts.data[start : int(texts.offsets[-1])].tofile(out)
+    np.save(out.with_suffix(".npy"), texts.offsets[1:] - start, allow_pickle=False)
+
+
+def hashes_of(texts: Texts) -> NDArray[np.uint64]:
+    """64 bits of every text's bytes."""
+    hashes = np.empty(len(texts), np.uint64)
+    _hash_bytes(texts.data, texts.offsets, hashes)
+    return hashes
+
+
+@compiled
+def _hash_bytes(data: Any, offsets: Any, hashes: Any) -> None:
+    for text in range(len(hashes)):
+        value = np.uint64(offsets[text + 1] - offsets[text])
+        for at in range(offsets[text], offsets[text + 1]):
+            value = (value ^ np.uint64(data[at])) * np.uint64(0x9E3779B97F4A7C15)
+            value ^= value >> np.uint64(32)
+        hashes[text] = mix(value)
 
 
 def _rows_to_keep(
@@ -105,12 +154,21 @@ def _perplexities(table: pa.Table) -> NDArray[np.float32]:
     return np.asarray(filled, np.float32)
 
 
-def _digests(folded: pa.Array) -> NDArray[np.uint64]:
-    """128 bits of BLAKE2 of every text, as two columns."""
-    data, offsets = kernel.string_buffers(folded)
-    view = data.data
-    digests = b"".join(
-        hashlib.blake2b(view[offsets[at] : offsets[at + 1]], digest_size=16).digest()
-        for at in range(len(folded))
-    )
-    return np.frombuffer(digests, "<u8").reshape(-1, 2)
+def _dates(table: pa.Table) -> NDArray[np.int64]:
+    """When each was fetched, as the number YYYYMMDDhhmmss; an unknown date is the latest."""
+    digits = pc.replace_substring_regex(table["fetched_at"], r"\D", "")
+    padded = pc.utf8_slice_codeunits(pc.utf8_rpad(digits, 14, "0"), 0, 14)
+    numbers = pc.cast(padded, pa.int64()).to_numpy()
+    known = pc.greater(pc.utf8_length(digits), 0).to_numpy(zero_copy_only=False)
+    return np.where(known, numbers, UNKNOWN_DATE)
+
+
+def _url_hashes(table: pa.Table, path: Path, *, wanted: bool) -> NDArray[np.uint64]:
+    """64 bits of each canonical URL; 0 where there is none or nobody asks."""
+    if not wanted:
+        return np.zeros(len(table), np.uint64)
+    if "url" not in table.column_names:
+        raise CorpusError(f"{path}: its documents have no column url; switch [dedup] url off")
+    urls = [canonical(url or "") for url in table["url"].to_pylist()]
+    hashes = hashes_of(Texts.of(urls))
+    return np.where(np.array([bool(url) for url in urls], bool), hashes, np.uint64(0))

@@ -72,11 +72,4 @@ class Dedup(Section):
     def _bands_with_rows(self) -> "Dedup":
         if (self.bands is None) != (self.rows is None):
             raise ValueError("bands and rows: give both or none")
-        if self.bands and self.rows:
-            given = "permutations" in self.model_fields_set
-            if given and self.bands * self.rows > self.permutations:
-                raise ValueError(
-                    f"{self.bands} bands of {self.rows} rows need {self.bands * self.rows}"
-                    f" permutations, not {self.permutations}"
-                )
         return self

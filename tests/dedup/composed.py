@@ -11,6 +11,14 @@ import pyarrow.parquet as pq
 from nativize.artifact import Report, standalone
 from nativize.crawl.document import SCHEMA
 from nativize.dedup import BucketRule, deduplicate
+from nativize.dedup.corpus import (
+    SPLITS,
+    Split,
+    read_fates,
+    read_shard,
+    shard_names,
+    shard_path,
+)
 from nativize.engine import LocalEngine
 from nativize.recipe import Dedup, Language
 
@@ -83,14 +91,32 @@ def run(
         )
 
 
-def ids(*directories: Path) -> set[str]:
-    """Ids of all documents below some directories."""
-    paths = [path for directory in directories for path in sorted(directory.glob("*.parquet"))]
-    return {identifier for path in paths for identifier in pq.read_table(path)["id"].to_pylist()}
+def ids(out: Path, *splits: Split) -> set[str]:
+    """Ids of all documents of some splits of a corpus, of both where none is named."""
+    return {
+        identifier
+        for split in splits or SPLITS
+        for name in shard_names(out)
+        for batch in read_shard(out, name, split, ["id"])
+        for identifier in batch["id"].to_pylist()
+    }
 
 
 def survivors(out: Path) -> set[str]:
-    return ids(out / "train", out / "heldout")
+    return ids(out)
+
+
+def fates(out: Path) -> dict[str, str]:
+    """What became of each document."""
+    return {
+        identifier: fate
+        for name in shard_names(out)
+        for identifier, fate in zip(
+            pq.read_table(shard_path(out, name))["id"].to_pylist(),
+            read_fates(out, name)["fate"].to_pylist(),
+            strict=True,
+        )
+    }
 
 
 def numbered(prefix: str, numbers: Iterable[int]) -> set[str]:

@@ -1,0 +1,174 @@
+"""Near duplicates: candidates by bands, compared exactly, joined to clusters.
+
+A candidate is left out where its sketches are so unlike that a pair at the threshold has them with
+probability below one in a million; all others are compared exactly. The clusters are the connected
+components of all candidates at or above the threshold: neither the order of documents nor what was
+found before can change them.
+"""
+
+import logging
+import math
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nativize.dedup.candidates import (
+    band_entries,
+    equal_places,
+    join,
+    remaining_pairs,
+    roots,
+    split_pairs,
+    star_pairs,
+)
+from nativize.dedup.compare import BELOW, similarities_of_spans
+from nativize.dedup.documents import Documents, Mask, Numbers
+from nativize.dedup.known import KnownPairs, pair_hashes
+from nativize.dedup.sign import Signing, store_texts
+from nativize.engine import CorpusEngine
+
+log = logging.getLogger(__name__)
+
+PAIRS_IN_ONE_CALL = 100_000
+DEVIATIONS = 5.0
+"""Standard deviations below the threshold at which an estimate rules a pair out: p = 3e-7."""
+
+Similarities = NDArray[np.float64]
+
+
+def least_equal_places(threshold: float, permutations: int) -> int:
+    """Equal places below which two sketches rule the threshold out."""
+    deviation = math.sqrt(threshold * (1 - threshold) / permutations)
+    return max(math.ceil((threshold - DEVIATIONS * deviation) * permutations), 0)
+
+
+@dataclass
+class Comparison:
+    """Exact similarities of pairs, found before or now.
+
+    Attributes:
+        documents: all there are.
+        signing: what they are compared by.
+        engine: where comparing runs.
+        scratch: for the texts of candidates, while they are compared.
+        known: what was found before, in this run too.
+        compared: how many pairs were compared now.
+        found: what was asked for: hashes and similarities, to be known the next time.
+    """
+
+    documents: Documents
+    signing: Signing
+    engine: CorpusEngine
+    scratch: Path
+    known: KnownPairs
+    compared: int = 0
+    found: list[KnownPairs] = field(default_factory=list)
+
+    def similarities(self, pairs: Numbers, least: float) -> Similarities:
+        """Similarity of m pairs (m x 2), `BELOW` where it is less than ``least``."""
+        first, second = pair_hashes(self.documents, pairs)
+        found = self.known.of(first, second)
+        # what was given up at the threshold is unknown to who asks for all of it
+        unknown = np.flatnonzero(np.isnan(found) | ((found == BELOW) & (least == 0.0)))
+        found[unknown] = self._compared(pairs[unknown], least)
+        self.found.append(KnownPairs(first, second, found))
+        self.known = self.known.after(self.found[-1])
+        return np.where(found >= least, found, BELOW)
+
+    def remembered(self) -> KnownPairs:
+        """All that was asked for; of a pair asked for twice the more telling answer."""
+        remembered = KnownPairs.nothing()
+        for part in self.found:
+            remembered = remembered.after(part)
+        return remembered
+
+    def _compared(self, pairs: Numbers, least: float) -> Similarities:
+        self.compared += len(pairs)
+        if not len(pairs):
+            return np.empty(0)
+        members, numbers = np.unique(pairs, return_inverse=True)
+        numbers = numbers.reshape(-1, 2)
+        texts, spans = self._store(members)
+        order = np.lexsort((numbers[:, 1], numbers[:, 0]))
+        parts = np.array_split(order, max(1, math.ceil(len(order) / PAIRS_IN_ONE_CALL)))
+        calls = [(texts, spans, numbers[part], self.signing, least) for part in parts]
+        similarities = np.empty(len(pairs))
+        similarities[order] = np.concatenate(self.engine.map(compare_stored, calls, "compare"))
+        return similarities
+
+    def _store(self, members: Numbers) -> tuple[Path, Path]:
+        """The texts of sorted documents end to end in a file, and another with their ends."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
+        rows, complicated = (self.documents.column(name) for name in ("row", "complicated"))
+        pieces = self.documents.by_shard(members)
+        calls = [
+            (
+                self.documents.shards[shard], rows[piece].astype(np.int64), complicated[piece],
+                self.scratch / f"{shard:06d}",
+            )
+            for shard, piece in pieces
+        ]  # fmt: skip
+        self.engine.map(store_texts, calls, "texts")
+        ends, total = [], 0
+        with (self.scratch / "texts").open("wb") as whole:
+            for *_, path in calls:
+                ends.append(total + np.load(path.with_suffix(".npy")))
+                total = int(ends[-1][-1])
+                with path.open("rb") as part:
+                    shutil.copyfileobj(part, whole, 1 << 20)
+                path.unlink()
+        np.save(self.scratch / "ends.npy", np.concatenate([[0], *ends]))
+        np.save(self.scratch / "complicated.npy", complicated[members])
+        return self.scratch / "texts", self.scratch / "ends.npy"
+
+
+def compare_stored(
+    texts: Path, ends: Path, pairs: Numbers, signing: Signing, least: float
+) -> Similarities:
+    """Exact similarity of m pairs of texts in a file, which is mapped, not read."""
+    # an empty file cannot be mapped
+    data = np.memmap(texts, np.uint8, "r") if texts.stat().st_size else np.empty(0, np.uint8)
+    borders = np.load(ends)
+    spans = np.stack([borders[:-1], borders[1:]], axis=1)
+    is_normal = np.load(ends.with_name("complicated.npy"))
+    return similarities_of_spans(
+        np.asarray(data), spans, is_normal, pairs, signing.shingling(), least=least
+    )
+
+
+def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, int]:
+    """For each document the smallest number of its cluster, and how many candidates there were."""
+    documents, dedup = comparison.documents, comparison.signing.dedup
+    banding = comparison.signing.banding()
+    stars = [star_pairs(entries) for entries in band_entries(documents, banding.bands, takes_part)]
+    packed = np.unique(np.concatenate(stars))
+    pairs = split_pairs(packed)
+    parents = np.arange(len(documents))
+    if not len(pairs):
+        return parents, 0
+    if not dedup.verify:
+        join(parents, pairs)
+        return np.asarray(roots(parents)), len(pairs)
+    members = np.unique(pairs)
+    places = documents.places(members)
+    least = least_equal_places(dedup.threshold, places.shape[1])
+    rows = np.full(len(documents), -1, np.int64)
+    rows[members] = np.arange(len(members))
+
+    hopeful = pairs[equal_places(places, rows[pairs]) >= least]
+    similar = comparison.similarities(hopeful, dedup.threshold) >= dedup.threshold
+    join(parents, hopeful[similar])
+    clusters = np.asarray(roots(parents))
+    rest = [
+        remaining_pairs(entries, clusters, rows, places, least)
+        for entries in band_entries(documents, banding.bands, takes_part)
+    ]
+    left = split_pairs(np.setdiff1d(np.concatenate(rest), packed))
+    similar = comparison.similarities(left, dedup.threshold) >= dedup.threshold
+    join(parents, left[similar])
+    log.info("near duplicates: %d candidates, %d compared", len(pairs), comparison.compared)
+    return np.asarray(roots(parents)), len(pairs) + len(left)
