@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nativize.compiled import compiled
 from nativize.dedup.fold import normal_form
 from nativize.dedup.shingles import (
+    AT,
     CHUNK,
     FIELDS,
     FREE,
@@ -84,9 +85,8 @@ def _compare(
     found: Any,
 ) -> None:
     state, hashes = np.empty(FIELDS, np.int64), np.empty(CHUNK + LONGEST_SEQUENCE, np.uint64)
-    table, seen = np.empty(8, np.uint64), np.empty(8, np.int64)
-    others = np.empty(8, np.uint64)
-    current, members, turns = np.int64(-1), 0, 1
+    table, seen, others = _free(8), np.zeros(8, np.int64), _free(8)
+    current, members, turns, stamp = np.int64(-1), 0, 1, 0
     for pair in range(len(pairs)):
         first, second = pairs[pair, 0], pairs[pair, 1]
         if first != current:
@@ -94,16 +94,17 @@ def _compare(
         shared, union = 0, 0
         for turn in range(turns):
             if first != current or turns > 1:
-                start, stop = spans[first, 0], spans[first, 1]
-                begin(state, start, is_normal[first])
-                table, members = _table(data, stop, how, state, units, hashes, table, turns, turn)
+                begin(state, spans[first, 0], is_normal[first])
+                table, members = _table(
+                    data, spans[first, 1], how, state, units, hashes, table, turns, turn
+                )
                 if len(seen) < len(table):
-                    seen = np.empty(len(table), np.int64)
-                seen[: len(table)] = -1
+                    seen = np.zeros(len(table), np.int64)
             most = members * (1.0 - least) / least if least > 0.0 and turns == 1 else np.inf
             begin(state, spans[second, 0], is_normal[second])
+            stamp += 1  # never used before, so that nothing must be wiped
             hits, misses, others = _pass(
-                data, spans[second, 1], how, state, units, hashes, table, seen, pair, others,
+                data, spans[second, 1], how, state, units, hashes, table, seen, stamp, others,
                 most, turns, turn,
             )  # fmt: skip
             shared += hits
@@ -111,6 +112,13 @@ def _compare(
         current = first
         similarity = shared / union if union else 0.0
         found[pair] = similarity if similarity >= least else BELOW
+
+
+@compiled
+def _free(slots: int) -> Any:
+    table = np.empty(slots, np.uint64)
+    table[:] = FREE
+    return table
 
 
 @compiled
@@ -125,27 +133,29 @@ def _table(
     turns: int,
     turn: int,
 ) -> Any:
-    """A table of a document's distinct hashes, one share of them, and how many."""
-    if len(table) > 65_536:
-        table = np.empty(1_024, np.uint64)
+    """A table of a document's distinct hashes, one share of them, and how many.
+
+    The smaller it is, the nearer it stays: one byte in three begins a character of Japanese.
+    """
+    slots = hashes_room((stop - state[AT]) // (3 * turns))
+    table = table[:slots] if slots <= len(table) else np.empty(slots, np.uint64)
     table[:] = FREE
     count = 0
     made = next_hashes(data, stop, how, state, units, hashes)
     while made:
-        if 2 * (count + made) > len(table):
-            table = _grown(table, count + made)
         for at in range(made):
             if turns == 1 or hashes[at] % np.uint64(turns) == np.uint64(turn):
                 count += add(table, hashes[at])
+                if 4 * count > 3 * len(table):
+                    table = _grown(table)
         made = next_hashes(data, stop, how, state, units, hashes)
     return table, count
 
 
 @compiled
-def _grown(table: Any, count: int) -> Any:
-    """A table with room for so many hashes, at least twice as large."""
-    larger = np.empty(hashes_room(max(count, len(table))), np.uint64)
-    larger[:] = FREE
+def _grown(table: Any) -> Any:
+    """The same hashes in a table twice as large."""
+    larger = _free(2 * len(table))
     for value in table:
         if value != FREE:
             larger[slot_of(larger, value)] = value
@@ -162,15 +172,14 @@ def _pass(
     hashes: Any,
     table: Any,
     seen: Any,
-    pair: int,
+    stamp: int,
     others: Any,
     most: float,
     turns: int,
     turn: int,
 ) -> Any:
     """Distinct hashes of a document in the table, and not in it; stops at more than ``most``."""
-    if len(others) > 65_536:
-        others = np.empty(1_024, np.uint64)
+    others = others[: min(len(others), 1_024)]
     others[:] = FREE
     hits, misses = 0, 0
     made = next_hashes(data, stop, how, state, units, hashes)
@@ -181,11 +190,11 @@ def _pass(
                 continue
             slot = slot_of(table, value)
             if table[slot] == value:
-                hits += seen[slot] != pair
-                seen[slot] = pair
+                hits += seen[slot] != stamp
+                seen[slot] = stamp
             else:
-                if 2 * misses >= len(others):
-                    others = _grown(others, misses + 1)
                 misses += add(others, value)
+                if 2 * misses > len(others):
+                    others = _grown(others)
         made = next_hashes(data, stop, how, state, units, hashes)
     return hits, misses, others

@@ -26,6 +26,7 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)
 _GREATEST = FREE - np.uint64(1)
 _SPACE = np.uint64(32)
 _ONE = np.uint64(1)
+_SIDE_BY_SIDE = 8
 _VOWELS, _FINALS = 0x1161, 0x11A8
 _HANGUL, _HANGUL_END = 0xAC00, 0xD7A4
 
@@ -125,16 +126,28 @@ def _hash_of(units: Any, first: int, last: int, seed: Any) -> Any:
 
 @compiled
 def _roll(units: Any, count: int, length: int, seed: Any, hashes: Any) -> int:
-    """Hashes of all runs of ``length`` units."""
-    leaving, rolling = _ONE, np.uint64(0)
-    for at in range(length - 1):
-        leaving *= _BASE
-        rolling = rolling * _BASE + units[at]
-    for at in range(count - length + 1):
-        rolling = rolling * _BASE + units[at + length - 1]
-        hashes[at] = min(mix(rolling ^ seed), _GREATEST)
-        rolling -= units[at] * leaving
-    return count - length + 1
+    """Hashes of all runs of ``length`` units.
+
+    A rolling hash waits for the one before it; short runs are faster hashed whole, side by side.
+    """
+    made = count - length + 1
+    if length <= _SIDE_BY_SIDE:
+        hashes[:made] = units[:made]
+        for place in range(1, length):
+            for at in range(made):
+                hashes[at] = hashes[at] * _BASE + units[at + place]
+    else:
+        leaving, rolling = _ONE, np.uint64(0)
+        for at in range(length - 1):
+            leaving *= _BASE
+            rolling = rolling * _BASE + units[at]
+        for at in range(made):
+            rolling = rolling * _BASE + units[at + length - 1]
+            hashes[at] = rolling
+            rolling -= units[at] * leaving
+    for at in range(made):
+        hashes[at] = min(mix(hashes[at] ^ seed), _GREATEST)
+    return made
 
 
 @compiled
@@ -162,16 +175,15 @@ def _next_units(data: Any, stop: int, how: Any, state: Any, units: Any, count: i
                     units[count] = mix(word)
                     count += 1
                     word, inside = np.uint64(0), 0
-            elif value == BLANK:
-                pending = started
             else:
-                if pending:
-                    units[count] = _SPACE
-                    count += 1
-                    pending = 0
+                # without branches, for nobody can foresee where words end
+                shown = np.int64(value != BLANK)
+                units[count] = _SPACE
+                count += shown & pending
                 units[count] = np.uint64(value)
-                count += 1
-                started = 1
+                count += shown
+                pending = (1 - shown) & started
+                started |= shown
         else:
             parts = _sequence(value, previous, slow, how.tables, state, few)
             if parts < 0:

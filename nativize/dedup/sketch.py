@@ -33,6 +33,7 @@ from nativize.utf8 import decode
 
 EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 """In all places of the sketch of a text without shingles."""
+_FEW_TURNS = 9
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _ROUND = np.uint64(0xD1342543DE82EF95)
@@ -161,6 +162,7 @@ def _sketch(
     digest[:] = 0
     permutations, total = np.uint64(len(sketch)), 0
     made = next_hashes(data, stop, how, state, units, hashes)
+    in_one_go = made
     while made:
         _digest(digest, hashes, made, total)
         for at in range(made):
@@ -169,22 +171,32 @@ def _sketch(
             sketch[place] = min(sketch[place], value >> _HALF)
         total += made
         made = next_hashes(data, stop, how, state, units, hashes)
+    if total == in_one_go:
+        # all of them are at hand; a few turns mostly do, where most shingles are different ones
+        _throw(hashes, total, 1, _FEW_TURNS, sketch)
     if total and sketch.max() == EMPTY:
-        _fill(data, start, stop, how, state, units, hashes, sketch)
+        _fill(data, start, stop, how, state, units, hashes, sketch, total)
     return total
 
 
 @compiled
 def _fill(
-    data: Any, start: int, stop: int, how: Any, state: Any, units: Any, hashes: Any, sketch: Any
+    data: Any,
+    start: int,
+    stop: int,
+    how: Any,
+    state: Any,
+    units: Any,
+    hashes: Any,
+    sketch: Any,
+    total: int,
 ) -> None:
-    """Throw the document's distinct shingles again, round after round, into what is empty.
+    """Throw the document's distinct shingles, until no place is empty.
 
     A document of more than 64 distinct shingles a place leaves one empty with probability e**-64,
     so no more are looked at.
     """
-    permutations = len(sketch)
-    most = 64 * permutations
+    most = min(64 * len(sketch), total)
     table, distinct = np.empty(hashes_room(most), np.uint64), np.empty(most, np.uint64)
     table[:] = EMPTY
     begin(state, start, state[NORMAL])
@@ -195,16 +207,22 @@ def _fill(
             if count < most and add(table, hashes[at]):
                 distinct[count] = hashes[at]
                 count += 1
-    for turn in range(1, 2 * permutations):
+    _throw(distinct, count, 1, 2 * len(sketch), sketch)
+
+
+@compiled
+def _throw(hashes: Any, count: int, first: int, last: int, sketch: Any) -> None:
+    """Turns of all hashes into the places that no turn before has filled."""
+    permutations = len(sketch)
+    for turn in range(first, last):
+        if sketch.max() != EMPTY:
+            return
         for at in range(count):
-            value = mix(distinct[at] + np.uint64(turn) * _ROUND)
+            value = mix(hashes[at] + np.uint64(turn) * _ROUND)
             place = ((value & _LOW) * np.uint64(permutations)) >> _HALF
             if turn >= permutations:
                 place = np.uint64(turn - permutations)
-            thrown = np.uint64(turn) << _HALF | value >> _HALF
-            sketch[place] = min(sketch[place], thrown)
-        if sketch.max() != EMPTY:
-            break
+            sketch[place] = min(sketch[place], np.uint64(turn) << _HALF | value >> _HALF)
 
 
 @compiled
