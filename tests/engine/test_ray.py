@@ -10,11 +10,13 @@ import pytest
 from nativize.artifact import file_digests, standalone
 from nativize.clean import filter_shards
 from nativize.crawl import read_crawl
+from nativize.dedup import deduplicate
+from nativize.dedup.corpus import count_fates
 from nativize.engine import CorpusEngine, LocalEngine, RayEngine, engine_at
 from nativize.engine.ray import Twin, run_call, versions
 from nativize.errors import CorpusError, NativizeError
 from nativize.quality import score_shards, train_quality_model
-from nativize.recipe import Clean, Crawl, CrawlSource, Quality
+from nativize.recipe import Clean, Crawl, CrawlSource, Dedup, Quality
 from tests.engine import tasks
 from tests.engine.conftest import Cluster, free_port
 from tests.quality.composed import JAPANESE, article, shuffled
@@ -30,17 +32,18 @@ def numbers(count: int) -> list[tuple[int]]:
 
 
 def write_crawl(directory: Path) -> None:
-    """Four files of twelve articles, every sixth of them noise."""
+    """Four files of twelve articles, every sixth of them noise, the first ones alike in all."""
     directory.mkdir()
     for file in range(4):
         texts = [article(100 * file + number) for number in range(12)]
+        texts[:3] = [article(0), article(1) + str(file), article(2)[: 400 + 10 * file]]
         texts[5::6] = [shuffled(text, 1) for text in texts[5::6]]
         lines = (json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
         (directory / f"{file}.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
 def walk(crawl: Path, out: Path, model: Path, engine: CorpusEngine) -> dict[str, dict[str, str]]:
-    """The corpus stages up to the scores; the digests of their files. Fits a missing model."""
+    """The corpus stages; the digests of their files. Fits a missing model."""
     with standalone(out / "raw") as place:
         sources = Crawl(source=(CrawlSource(name="web", path="*.jsonl"),))
         read_crawl(place, crawl=sources, directory=crawl, engine=engine)
@@ -53,7 +56,12 @@ def walk(crawl: Path, out: Path, model: Path, engine: CorpusEngine) -> dict[str,
             )
     with standalone(out / "scored") as place:
         score_shards(out / "filtered", model, place, engine=engine)
-    return {name: file_digests(out / name) for name in ("raw", "filtered", "scored")}
+    with standalone(out / "corpus") as place:
+        deduplicate(
+            out / "scored", place, language=JAPANESE, dedup=Dedup(threshold=0.5), buckets=None,
+            engine=engine,
+        )  # fmt: skip
+    return {name: file_digests(out / name) for name in ("raw", "filtered", "scored", "corpus")}
 
 
 def test_a_walk_on_two_nodes_writes_the_bytes_of_a_walk_here(
@@ -63,7 +71,9 @@ def test_a_walk_on_two_nodes_writes_the_bytes_of_a_walk_here(
     write_crawl(crawl)
     here = walk(crawl, tmp_path / "one", model, LocalEngine(1))
     shards = [sum(name.endswith(".parquet") for name in files) for files in here.values()]
-    assert shards == [4, 4, 4]
+    # of the corpus: four with documents, four with their fates, clusters, what a refresh needs
+    assert shards == [4, 4, 4, 10]
+    assert count_fates(tmp_path / "one" / "corpus")["near_duplicate"] >= 3
     assert walk(crawl, tmp_path / "two", model, LocalEngine(2)) == here
     assert walk(crawl, tmp_path / "cluster", model, engine) == here
 
