@@ -9,7 +9,7 @@ from nativize.dedup import deduplicate
 from nativize.engine import CorpusEngine
 from nativize.recipe import Crawl, Replay
 
-REPLAY = Stage("replay_corpus", 2, "corpus", reads=("replay",))
+REPLAY = Stage("replay_corpus", 3, "corpus", reads=("replay",))
 
 
 def replay_crawl(replay: Replay) -> Crawl:
