@@ -149,13 +149,20 @@ class RecallBin:
 
 
 def sample_of(digests: NDArray[np.uint64], most: int = SAMPLE_TEXTS) -> NDArray[np.int64]:
-    """Rows of the texts with the smallest digests (N of them, one a text), ascending.
+    """Rows of the texts with the smallest digests, ascending; of equal digests the first row.
 
     The sample depends on the texts alone, and a corpus that grows by 1 % keeps 99 % of it.
     """
-    if len(digests) <= most:
-        return np.arange(len(digests))
-    return np.sort(np.argpartition(digests, most)[:most])
+    looked_at = most
+    while looked_at < len(digests):
+        border = np.partition(digests, looked_at)[looked_at]
+        rows = np.flatnonzero(digests <= border)
+        firsts = np.unique(digests[rows], return_index=True)[1]
+        if len(firsts) >= most:
+            return np.sort(rows[firsts[:most]])
+        # copies of few texts have the smallest digests
+        looked_at *= 4
+    return np.sort(np.unique(digests, return_index=True)[1][:most])
 
 
 def measurement_identity(texts: Sequence[str], banding: Banding, seed: int) -> dict[str, object]:

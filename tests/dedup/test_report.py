@@ -130,6 +130,12 @@ def test_the_sample_depends_on_the_texts_and_not_on_their_order() -> None:
     assert np.array_equal(sample_of(digests[:20], 50), np.arange(20))
 
 
+def test_a_text_with_many_copies_is_in_the_sample_once() -> None:
+    digests = np.array([5] * 1000 + list(range(100, 200)) + [3] * 5000, np.uint64)
+    assert digests[sample_of(digests, 10)].tolist() == [5, *range(100, 108), 3]
+    assert digests[sample_of(digests, 500)].tolist() == [5, *range(100, 200), 3]
+
+
 def test_the_measurement_is_known_by_what_it_depends_on() -> None:
     identity = measurement_identity(composed(3), BANDING, 1)
     assert measurement_identity(composed(3), BANDING, 1) == identity
