@@ -1,274 +1,265 @@
-"""Near-duplicate detection: ours beside datasketch, on the same text in the same run.
+"""Near-duplicate detection beside datasketch: speed, memory, recall, precision, refresh.
 
-Documents are pieces of real text where it lies beside the project, composed Japanese elsewhere;
-every fourth gets a copy with some characters replaced. The truth is the exact Jaccard similarity
-of every planted pair and of every pair that anyone reports. All use 5-character shingles, 20
-bands of 6 rows, one process. Ours is the whole stage, reading and writing Parquet and verifying
-each pair; datasketch's index does not verify, which is why it is less precise. Run it by
-`python -m benchmarks.dedup`.
+Real pages with planted copies where text lies beside the project, composed ones elsewhere; the
+truth is every pair at or above a Jaccard similarity of 0.8 over 5-character shingles of text folded
+alike for all (`benchmarks.dedup_truth`). Recall: the share of true pairs whose documents end in one
+cluster. Precision: the share of claimed pairs that are true; an index claims its candidates, we
+claim every document that we remove against some document of its cluster at or above the threshold.
+One core each. Ours is the whole stage, Parquet in, fates and clusters out; datasketch gets texts in
+memory, and as much of them as it does in a minute. Run it by `python -m benchmarks.dedup`.
 """
 
 import argparse
 import importlib.metadata
 import json
+import os
 import platform
-import random
-import tarfile
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
-import zstandard
 from datasketch import MinHash, MinHashLSH
 
-from nativize.artifact import standalone
-from nativize.crawl.document import SCHEMA
-from nativize.dedup import deduplicate, kernel
-from nativize.dedup.fold import fold, fold_all
+from benchmarks.dedup_data import edited, grown, mixed, write_shards
+from benchmarks.dedup_truth import SHINGLE, THRESHOLD, Pairs, folded, head, truth
+from benchmarks.peers.measure import peak_megabytes
+from nativize.artifact import ArtifactStore, Inputs
+from nativize.dedup import DEDUPLICATE, deduplicate
 from nativize.engine import LocalEngine
-from nativize.recipe import Dedup, Language
-from nativize.sample.compose import compose
-from nativize.sample.material import load_material
+from nativize.recipe import Dedup, Fold, Language
 
 ROOT = Path(__file__).resolve().parent.parent
-REAL_TEXT = ROOT.parent / "shared" / "data" / "text" / "ja_docs_rurema.tar.zst"
-PIECE_CHARACTERS = 1_500
-SETTINGS = Dedup(heldout_share=0.0)
-FUNCTIONS = SETTINGS.bands * SETTINGS.rows
+SETTINGS = Dedup(heldout_share=0.0, fold=Fold(punctuation=False))
+BANDS, ROWS = 20, 6
+SHARDS = 8
+DATASKETCH_MEGABYTES = 4.0
+GROWTH_MEGABYTES = (50, 200)
 
 Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Result:
-    """One contender: throughput, and what it found of the pairs at or above the threshold."""
+    """One contender: throughput by processor time, and what it found of the truth."""
 
     name: str
+    megabytes: float
     megabytes_per_second: float
+    documents_per_second: float
     recall: float
     precision: float
-    pairs: int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=float, default=2.0, help="UTF-8 text, about")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--megabytes", type=float, default=51.0, help="UTF-8 text, about")
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    texts, planted = corpus(int(options.megabytes * 1e6))
-    megabytes = sum(len(text.encode()) for text in texts) / 1e6
-    print(f"{len(texts)} documents, {megabytes:.1f} MB, {len(planted)} planted copies")
-    warm_up()
-    contenders: dict[str, Callable[[Sequence[str]], set[Pair]]] = {
-        "nativize": ours,
-        "datasketch loop": datasketch_loop,
-        "datasketch bulk": datasketch_bulk,
+    if options.worker:
+        print(json.dumps(walk(Path(options.worker[0]), options.worker[1] == "verified")))
+        return
+    texts = mixed(int(options.megabytes * 1e6))
+    print(f"{len(texts)} documents, {size_of(texts):.1f} MB; finding the truth")
+    pairs = truth(texts)
+    print(f"{len(pairs)} pairs at or above {THRESHOLD}")
+    results = [ours(texts, pairs, verified=True), ours(texts, pairs, verified=False)]
+    few = up_to(texts, DATASKETCH_MEGABYTES)
+    for name, sketch in (("datasketch loop", in_a_loop), ("datasketch bulk", in_bulk)):
+        results.append(peer(name, sketch, few, head(pairs, len(few))))
+    show(results)
+    memory, refresh = megabytes_per_million(), refresh_ratio(texts)
+    fastest = max(result.megabytes_per_second for result in results[2:])
+    figures = {
+        "mb_s": round(results[0].megabytes_per_second, 1),
+        "speed_ratio": round(results[0].megabytes_per_second / fastest, 1),
+        "recall": round(results[0].recall, 5),
+        "precision": round(results[0].precision, 5),
+        "mb_per_million": round(memory),
+        "refresh_ratio": round(refresh, 4),
     }
-    results = [measure(name, run, texts, planted, megabytes) for name, run in contenders.items()]
-    signatures = megabytes / seconds_of(lambda: sign(texts))
-    print(f"\n{'':18}{'MB/s':>8}{'recall':>9}{'precision':>11}{'pairs':>8}")
-    for result in results:
-        print(
-            f"{result.name:18}{result.megabytes_per_second:8.2f}{result.recall:9.4f}"
-            f"{result.precision:11.4f}{result.pairs:8}"
-        )
-    print(f"our folding and signatures alone: {signatures:.1f} MB/s")
-    write_results(results, signatures, megabytes, len(texts))
-    print("figures: " + " ".join(f"{key}={value}" for key, value in figures(results, signatures)))
+    write_results(results, figures)
+    print("figures: " + " ".join(f"{key}={value}" for key, value in figures.items()))
 
 
-def corpus(size: int) -> tuple[list[str], list[Pair]]:
-    """Pieces of text with planted copies, and the pairs (original, copy)."""
-    generator = random.Random(1)
-    texts: list[str] = []
-    planted: list[Pair] = []
-    written = 0
-    for number, piece in enumerate(pieces()):
-        if written >= size:
-            break
-        copies = [piece] if number % 4 else [piece, replaced(piece, generator)]
-        if len(copies) == 2:
-            planted.append((len(texts), len(texts) + 1))
-        texts += copies
-        written += sum(len(text.encode()) for text in copies)
-    return texts, planted
+def size_of(texts: Sequence[str]) -> float:
+    return sum(len(text.encode()) for text in texts) / 1e6
 
 
-def pieces() -> Iterator[str]:
-    """Distinct pieces of about the same size."""
-    seen = set()
-    for text in real_texts() if REAL_TEXT.exists() else composed_texts():
-        for at in range(0, len(text) - PIECE_CHARACTERS // 2, PIECE_CHARACTERS):
-            piece = text[at : at + PIECE_CHARACTERS]
-            if piece not in seen:
-                seen.add(piece)
-                yield piece
+def up_to(texts: Sequence[str], megabytes: float) -> Sequence[str]:
+    taken, left = 0, megabytes * 1e6
+    while taken < len(texts) and left > 0:
+        left -= len(texts[taken].encode())
+        taken += 1
+    return texts[:taken]
 
 
-def real_texts() -> Iterator[str]:
-    with (
-        REAL_TEXT.open("rb") as stream,
-        zstandard.ZstdDecompressor().stream_reader(stream) as plain,
-        tarfile.open(fileobj=plain, mode="r|") as archive,
-    ):
-        for member in archive:
-            content = archive.extractfile(member)
-            if content:
-                yield content.read().decode("utf-8", "replace")
+def walk(root: Path, verified: bool) -> dict[str, Any]:
+    """The stage over ``root``/in, into the store beside it: its seconds and highest memory."""
+    dedup = SETTINGS.model_copy(update={"verify": verified})
+    store = ArtifactStore(root / "store", "benchmark")
+    names = ",".join(sorted(path.name for path in (root / "in").iterdir()))
+    started, used = time.perf_counter(), time.process_time()
+    artifact = store.materialise(
+        DEDUPLICATE,
+        {},
+        Inputs(outside={"names": names, "verified": str(verified)}),
+        lambda place: deduplicate(
+            root / "in", place, language=Language(code="ja"), dedup=dedup, buckets=None,
+            engine=LocalEngine(1),
+        ),
+    )  # fmt: skip
+    return {
+        "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - used,
+        "peak_mb": peak_megabytes(),
+        "corpus": str(artifact.path),
+        "content": artifact.content,
+    }
 
 
-def composed_texts() -> Iterator[str]:
-    generator = random.Random(2)
-    material = load_material("ja")
-    while True:
-        yield "\n".join(compose(material, generator).paragraphs)
+def in_a_process(root: Path, *, verified: bool = True) -> dict[str, Any]:
+    """`walk` in a process of its own on one core, after one that compiles."""
+    command = [sys.executable, "-m", "benchmarks.dedup", "--worker", str(root)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, "verified" if verified else "unverified"],
+        check=True, capture_output=True, text=True, cwd=ROOT, env=environment,
+    )  # fmt: skip
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
 
 
-def replaced(text: str, generator: random.Random) -> str:
-    """The text with 0 to 4 % of its characters replaced: similarity 1.0 down to about 0.67."""
-    characters = list(text)
-    for _ in range(generator.randrange(len(characters) // 25)):
-        characters[generator.randrange(len(characters))] = generator.choice("漢字仮名交文")
-    return "".join(characters)
-
-
-def warm_up() -> None:
-    """Machine code compiled or read from the cache, which is no part of the throughput."""
-    ours([replaced("あいうえお" * 20, random.Random(seed)) for seed in range(4)])
-
-
-def ours(texts: Sequence[str]) -> set[Pair]:
-    """The whole stage: from a Parquet shard to written survivors and clusters."""
+def ours(texts: Sequence[str], pairs: Pairs, *, verified: bool) -> Result:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        (root / "in").mkdir()
-        empty = {field.name: [""] * len(texts) for field in SCHEMA}
-        zeros = [0] * len(texts)
-        columns = {"id": [f"{n:08d}" for n in range(len(texts))], "text": list(texts)}
-        table = pa.table({**empty, "offset": zeros, "length": zeros, **columns}, schema=SCHEMA)
-        pq.write_table(table, root / "in" / "text.parquet")
-        with standalone(root / "out") as place:
-            deduplicate(
-                root / "in",
-                place,
-                language=Language(code="ja"),
-                dedup=SETTINGS,
-                buckets=None,
-                engine=LocalEngine(1),
-            )
-        rows = pq.read_table(root / "out" / "clusters.parquet").to_pylist()
-    clusters: dict[str, list[int]] = {}
+        write_shards(root / "in", texts, SHARDS)
+        in_a_process(root, verified=verified)  # compiles, and is thrown away
+        shutil.rmtree(root / "store")
+        measured = in_a_process(root, verified=verified)
+        rows = pq.read_table(Path(measured["corpus"]) / "clusters.parquet").to_pylist()
+    members: dict[str, list[int]] = {}
     for row in rows:
-        clusters.setdefault(row["cluster"], []).append(int(row["id"]))
-    return {pair for members in clusters.values() for pair in combinations(sorted(members), 2)}
-
-
-def sign(texts: Sequence[str]) -> None:
-    """Our folding and band hashes alone."""
-    kernel.band_hashes(
-        fold_all(texts),
-        by_words=False,
-        length=SETTINGS.shingle_length,
-        bands=SETTINGS.bands,
-        rows=SETTINGS.rows,
-        seed=SETTINGS.seed,
+        members.setdefault(row["cluster"], []).append(int(row["id"]))
+    cluster = {number: name for name, numbers in members.items() for number in numbers}
+    found = sum(i in cluster and cluster[i] == cluster.get(j) for i, j in pairs)
+    linked = {number for pair in pairs if pair_is_in(pair, cluster) for number in pair}
+    removed = [int(row["id"]) for row in rows if row["kept"] != row["id"]]
+    size = size_of(texts)
+    return Result(
+        "nativize" if verified else "nativize, unverified",
+        round(size, 1),
+        size / measured["cpu_seconds"],
+        len(texts) / measured["cpu_seconds"],
+        found / len(pairs),
+        sum(number in linked for number in removed) / len(removed),
     )
 
 
-def datasketch_loop(texts: Sequence[str]) -> set[Pair]:
-    """As its documentation begins: one update a shingle, then the LSH index."""
+def pair_is_in(pair: Pair, cluster: dict[int, str]) -> bool:
+    return pair[0] in cluster and cluster[pair[0]] == cluster.get(pair[1])
+
+
+def in_a_loop(texts: Sequence[str]) -> list[MinHash]:
+    """As its documentation begins: one update a shingle."""
     signatures = []
     for text in texts:
-        signature = MinHash(num_perm=FUNCTIONS)
+        signature = MinHash(num_perm=BANDS * ROWS)
         for shingle in shingles(text):
             signature.update(shingle.encode())
         signatures.append(signature)
-    return lsh_pairs(signatures)
+    return signatures
 
 
-def datasketch_bulk(texts: Sequence[str]) -> set[Pair]:
+def in_bulk(texts: Sequence[str]) -> list[MinHash]:
     """Its vectorised interface."""
     sets = [[shingle.encode() for shingle in shingles(text)] for text in texts]
-    return lsh_pairs(MinHash.bulk(sets, num_perm=FUNCTIONS))
-
-
-def lsh_pairs(signatures: Sequence[MinHash]) -> set[Pair]:
-    index = MinHashLSH(num_perm=FUNCTIONS, params=(SETTINGS.bands, SETTINGS.rows))
-    pairs: set[Pair] = set()
-    for number, signature in enumerate(signatures):
-        pairs |= {(int(other), number) for other in index.query(signature)}
-        index.insert(number, signature)
-    return pairs
+    return list(MinHash.bulk(sets, num_perm=BANDS * ROWS))
 
 
 def shingles(text: str) -> set[str]:
-    folded = fold(text)
-    length = SETTINGS.shingle_length
-    return {folded[at : at + length] for at in range(len(folded) - length + 1)}
+    text = folded(text)
+    return {text[at : at + SHINGLE] for at in range(len(text) - SHINGLE + 1)}
 
 
-def is_near(texts: Sequence[str], pair: Pair) -> bool:
-    """Whether the exact Jaccard similarity reaches the threshold."""
-    left, right = (shingles(texts[number]) for number in pair)
-    return len(left & right) >= SETTINGS.threshold * len(left | right)
-
-
-def measure(
-    name: str,
-    run: Callable[[Sequence[str]], set[Pair]],
-    texts: Sequence[str],
-    planted: Sequence[Pair],
-    megabytes: float,
+def peer(
+    name: str, sketch: Callable[[Sequence[str]], list[MinHash]], texts: Sequence[str], pairs: Pairs
 ) -> Result:
-    started = time.perf_counter()
-    found = run(texts)
-    seconds = time.perf_counter() - started
-    near = {pair for pair in planted if is_near(texts, pair)}
-    right = sum(is_near(texts, pair) for pair in found)
+    used = time.process_time()
+    index = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
+    claimed: set[Pair] = set()
+    for number, signature in enumerate(sketch(texts)):
+        claimed |= {(int(other), number) for other in index.query(signature)}
+        index.insert(number, signature)
+    seconds = time.process_time() - used
+    right = len(claimed & pairs.keys())
+    size = size_of(texts)
     return Result(
-        name,
-        megabytes / seconds,
-        len(near & found) / len(near),
-        right / len(found) if found else 1.0,
-        len(found),
-    )
+        name, round(size, 1), size / seconds, len(texts) / seconds, right / len(pairs),
+        right / max(len(claimed), 1),
+    )  # fmt: skip
 
 
-def seconds_of(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+def megabytes_per_million() -> float:
+    """Memory of a million documents more, from two sizes of a growing corpus."""
+    points = []
+    for megabytes in GROWTH_MEGABYTES:
+        with tempfile.TemporaryDirectory() as name:
+            root = Path(name)
+            texts = list(grown(megabytes * 1_000_000))
+            write_shards(root / "in", texts, max(SHARDS, megabytes // 6))
+            measured = in_a_process(root)
+        points.append((len(texts), measured["peak_mb"]))
+        rate = megabytes / measured["cpu_seconds"]
+        print(f"{megabytes} MB, {len(texts)} documents: {rate:.1f} MB/s, {points[-1][1]:.0f} MB")
+    (few, low), (many, high) = points
+    return (high - low) / (many - few) * 1e6
 
 
-def figures(results: Sequence[Result], signatures: float) -> list[tuple[str, str]]:
-    first, *peers = results
-    fastest = max(peer.megabytes_per_second for peer in peers)
-    return [
-        ("mb_per_s", f"{first.megabytes_per_second:.2f}"),
-        ("signatures_mb_per_s", f"{signatures:.2f}"),
-        ("recall", f"{first.recall:.4f}"),
-        ("precision", f"{first.precision:.4f}"),
-        *((f"{p.name.replace(' ', '_')}_mb_per_s", f"{p.megabytes_per_second:.2f}") for p in peers),
-        ("times_faster_than_best_peer", f"{first.megabytes_per_second / fastest:.1f}"),
-    ]
+def refresh_ratio(texts: Sequence[str]) -> float:
+    """Processor time of 1 % new documents, 29 % of them copies, as a share of the first run's."""
+    import random
+
+    generator = random.Random(11)
+    documents = list(grown(GROWTH_MEGABYTES[-1] * 1_000_000))
+    count = len(documents) // 100
+    old, fresh = documents[:-count], documents[-count:]
+    for at in range(int(0.29 * count)):
+        fresh[at] = edited(generator.choice(old), texts[:200], generator)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        write_shards(root / "in", old, 99)
+        full = in_a_process(root)
+        write_shards(root / "in", fresh, 1, first=len(old))
+        part = in_a_process(root)
+        shutil.rmtree(root / "store")
+        if in_a_process(root)["content"] != part["content"]:
+            raise SystemExit("a refresh differs from a run from scratch")
+    print(f"full {full['cpu_seconds']:.2f} s, refresh {part['cpu_seconds']:.2f} s")
+    return float(part["cpu_seconds"] / full["cpu_seconds"])
 
 
-def write_results(
-    results: Sequence[Result], signatures: float, megabytes: float, documents: int
-) -> None:
+def show(results: Sequence[Result]) -> None:
+    print(f"\n{'':22}{'MB':>7}{'MB/s':>8}{'docs/s':>9}{'recall':>9}{'precision':>11}")
+    for result in results:
+        print(
+            f"{result.name:22}{result.megabytes:7.1f}{result.megabytes_per_second:8.2f}"
+            f"{result.documents_per_second:9.0f}{result.recall:9.4f}{result.precision:11.4f}"
+        )
+
+
+def write_results(results: Sequence[Result], figures: dict[str, float]) -> None:
     machine = f"{platform.system()}-{platform.machine()}".lower()
     path = ROOT / "benchmarks" / "results" / f"dedup-{machine}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     packages = ("numba", "numpy", "pyarrow", "datasketch")
     content = {
-        "text": REAL_TEXT.name if REAL_TEXT.exists() else "composed",
-        "documents": documents,
-        "megabytes": round(megabytes, 2),
-        "signatures_mb_per_s": round(signatures, 2),
+        "figures": figures,
         "results": [asdict(result) for result in results],
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in packages},

@@ -177,7 +177,7 @@ def _next_units(data: Any, stop: int, how: Any, state: Any, units: Any, count: i
                     word, inside = np.uint64(0), 0
             else:
                 # without branches, for nobody can foresee where words end
-                shown = np.int64(value != BLANK)
+                shown = int(value != BLANK)
                 units[count] = _SPACE
                 count += shown & pending
                 units[count] = np.uint64(value)

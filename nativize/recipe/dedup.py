@@ -20,32 +20,8 @@ class Fold(Section):
     )
 
 
-class FrequentLines(Section):
-    """Lines that stand in many documents (boilerplate) stay in the best of them alone."""
-
-    minimum_documents: int = Field(
-        10, ge=2, description="From how many documents on a line is cut; CCNet: 2."
-    )
-    minimum_characters: Positive = Field(
-        10, description="Shorter lines, such as a dialogue's, are never cut."
-    )
-
-
-class Decontamination(Section):
-    """Documents that hold a piece of an evaluation set are dropped and reported."""
-
-    files: tuple[str, ...] = Field(
-        min_length=1,
-        description="Globs of evaluation sets, relative to the recipe: .jsonl, .json, .csv, .txt…",
-    )
-    words: Positive = Field(
-        13,
-        description="Length of a shared piece (GPT-3: 13); without spaces two characters a word.",
-    )
-
-
 class Dedup(Section):
-    """Duplicates by URL, text, line and similarity; evaluation sets; the held-out split."""
+    """Duplicates by URL, text and similarity; the held-out split."""
 
     url: bool = Field(
         False, description="One document per URL; off, for parts of a page share its URL."
@@ -61,10 +37,6 @@ class Dedup(Section):
     )
     rows: Positive | None = None
     fold: Fold = Field(default_factory=Fold)
-    lines: FrequentLines | None = Field(
-        None, description="Off unless given: FineWeb measured that it made models worse."
-    )
-    decontamination: Decontamination | None = None
     heldout_share: Share = Field(0.02, description="Share of clusters held out for evaluation.")
     seed: int = 1
 
