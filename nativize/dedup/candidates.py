@@ -24,21 +24,17 @@ def band_entries(
     documents: Documents, bands: int, takes_part: Mask
 ) -> Iterator[NDArray[np.uint64]]:
     """For each band hash << 32 | document of all that take part, in order; one band in memory."""
-    files = [
-        pq.ParquetFile(documents.signature_file(shard, "bands.parquet"), memory_map=True)
-        for shard in range(len(documents.shards))
-    ]
     for band in range(bands):
-        parts = []
-        for file, begin in zip(files, documents.begins.tolist(), strict=False):
-            if file.metadata.num_row_groups > band:
-                entries = file.read_row_group(band)["entry"].to_numpy() + np.uint64(begin)
-                parts.append(entries[takes_part[(entries & _LOW).astype(np.int64)]])
+        parts = [np.empty(0, np.uint64)]
+        for shard, begin in enumerate(documents.begins[:-1].tolist()):
+            # opened for each band: thousands of shards would be more files than a process may hold
+            with pq.ParquetFile(documents.signature_file(shard, "bands.parquet")) as file:
+                if file.metadata.num_row_groups > band:
+                    entries = file.read_row_group(band)["entry"].to_numpy() + np.uint64(begin)
+                    parts.append(entries[takes_part[(entries & _LOW).astype(np.int64)]])
         whole = np.concatenate(parts)
         whole.sort()
         yield whole
-    for file in files:
-        file.close()
 
 
 def star_pairs(entries: NDArray[np.uint64]) -> NDArray[np.uint64]:
