@@ -1,11 +1,13 @@
 """Who survives, who goes, and for whom: the decisions over all documents."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from nativize.compiled import compiled
 from nativize.dedup.documents import Documents, Hashes, Mask, Numbers, equal_groups
 from nativize.dedup.near import Comparison, near_clusters
 from nativize.dedup.shingles import mix
@@ -162,7 +164,13 @@ def held_out(
 
 def _points(hashes: Hashes, seed: int) -> NDArray[np.float64]:
     """Uniform numbers in [0, 1)."""
-    with np.errstate(over="ignore"):
-        salt = mix.py_func(np.uint64(seed) + np.uint64(1))  # type: ignore[attr-defined]
-        mixed = mix.py_func(hashes ^ salt)  # type: ignore[attr-defined]
-    return np.asarray((mixed >> np.uint64(11)) / 2.0**53)
+    points = np.empty(len(hashes))
+    _draw(hashes, np.uint64(seed), points)
+    return points
+
+
+@compiled
+def _draw(hashes: Any, seed: Any, points: Any) -> None:
+    salt = mix(seed + np.uint64(1))
+    for at in range(len(hashes)):
+        points[at] = np.float64(mix(hashes[at] ^ salt) >> np.uint64(11)) / 2.0**53
