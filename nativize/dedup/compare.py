@@ -100,7 +100,8 @@ def _compare(
                 )
                 if len(seen) < len(table):
                     seen = np.zeros(len(table), np.int64)
-            most = members * (1.0 - least) / least if least > 0.0 and turns == 1 else np.inf
+            # one more than arithmetic wants, for its rounding
+            most = members * (1.0 - least) / least + 1 if least > 0.0 and turns == 1 else np.inf
             begin(state, spans[second, 0], is_normal[second])
             stamp += 1  # never used before, so that nothing must be wiped
             hits, misses, others = _pass(

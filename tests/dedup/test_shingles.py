@@ -179,3 +179,10 @@ def test_the_seed_changes_sketches_and_no_similarity() -> None:
     one, two = (Shingling.of(language, Dedup(seed=seed)) for seed in (1, 2))
     assert (sketches(texts, one, permutations=16) != sketches(texts, two, permutations=16)).any()
     assert (similarities(texts, pairs, one) == similarities(texts, pairs, two)).all()
+
+
+def test_a_pair_exactly_at_the_threshold_reaches_it() -> None:
+    words = [f"w{number}" for number in range(500)]
+    texts = Texts.of([" ".join(words[:400]), " ".join(words)])
+    pair, how = np.array([(0, 1)]), shingling(by_words=True, length=1)
+    assert similarities(texts, pair, how, least=0.8)[0] == 0.8
