@@ -2,7 +2,7 @@
 
 from nativize.recipe.clean import Clean, Normalisation
 from nativize.recipe.crawl import Crawl, CrawlSource
-from nativize.recipe.dedup import Dedup, Fold
+from nativize.recipe.dedup import Decontamination, Dedup, Fold, FrequentLines
 from nativize.recipe.identity import identity, recipe_slice
 from nativize.recipe.load import load_recipe
 from nativize.recipe.model import (
@@ -32,12 +32,14 @@ __all__ = [
     "Clean",
     "Crawl",
     "CrawlSource",
+    "Decontamination",
     "Dedup",
     "Engine",
     "Evaluation",
     "Export",
     "Extend",
     "Fold",
+    "FrequentLines",
     "Language",
     "Lora",
     "Mixture",

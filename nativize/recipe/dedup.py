@@ -20,6 +20,30 @@ class Fold(Section):
     )
 
 
+class FrequentLines(Section):
+    """Lines that stand in many documents (boilerplate) stay in the best of them alone."""
+
+    minimum_documents: int = Field(
+        10, ge=2, description="From how many documents on a line is cut; CCNet: 2."
+    )
+    minimum_characters: Positive = Field(
+        10, description="Shorter lines, such as a dialogue's, are never cut."
+    )
+
+
+class Decontamination(Section):
+    """Documents that hold a piece of an evaluation set are dropped and reported."""
+
+    files: tuple[str, ...] = Field(
+        min_length=1,
+        description="Globs of evaluation sets, relative to the recipe: .jsonl, .json, .csv, .txt…",
+    )
+    words: Positive = Field(
+        13,
+        description="Length of a shared piece (GPT-3: 13); without spaces two characters a word.",
+    )
+
+
 class Dedup(Section):
     """Duplicates by URL, text and similarity; the held-out split."""
 
