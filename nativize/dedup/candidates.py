@@ -1,7 +1,7 @@
 """Pairs of documents that share a band, and the joining of pairs to clusters.
 
 Two rounds keep large families cheap: first every member of a band's group against the group's
-first, then only pairs that are still in different clusters. A family of n near-identical pages
+best, then only pairs that are still in different clusters. A family of n near-identical pages
 costs n comparisons instead of n²/2, and the clusters are the same, because a pair that is joined
 already cannot change them.
 """
@@ -37,24 +37,38 @@ def band_entries(
         yield whole
 
 
-def star_pairs(entries: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Of one band: each document against the first of its group, first << 32 | other, in order."""
-    return np.asarray(_stars(entries))
+def star_pairs(entries: NDArray[np.uint64], ranks: Numbers) -> NDArray[np.uint64]:
+    """Of one band: the best of each group against all others, best << 32 | other, in order.
+
+    The best one is the likeliest to survive, so that what explains a removal, its similarity to
+    the survivor, mostly is one of these.
+
+    Args:
+        entries: a band's, of `band_entries`.
+        ranks: of each document; the smallest is the best.
+    """
+    return np.asarray(_stars(entries, ranks))
 
 
 def remaining_pairs(
-    entries: NDArray[np.uint64], clusters: Numbers, rows: Numbers, places: Any, least_equal: int
+    entries: NDArray[np.uint64],
+    ranks: Numbers,
+    clusters: Numbers,
+    rows: Numbers,
+    places: Any,
+    least_equal: int,
 ) -> NDArray[np.uint64]:
     """Of one band: all pairs that no cluster joins yet and whose sketches leave hope.
 
     Args:
         entries: a band's, of `band_entries`.
+        ranks: as for `star_pairs`, whose pairs are not among these.
         clusters: of each document.
         rows: where the sketch of a document is, -1 where it is in no group.
         places: the sketches.
         least_equal: pairs with fewer equal places are left out.
     """
-    return np.asarray(_unjoined(entries, clusters, rows, places, least_equal))
+    return np.asarray(_unjoined(entries, ranks, clusters, rows, places, least_equal))
 
 
 def equal_places(places: NDArray[np.uint8], pairs: Numbers) -> NDArray[np.int64]:
@@ -72,41 +86,76 @@ def split_pairs(packed: NDArray[np.uint64]) -> Numbers:
 
 
 @compiled
-def _stars(entries: Any) -> Any:
+def _group_end(entries: Any, begin: int) -> int:
+    """Where the entries with the hash of the one at ``begin`` end."""
+    end = begin + 1
+    while end < len(entries) and entries[end] >> _HALF == entries[begin] >> _HALF:
+        end += 1
+    return end
+
+
+@compiled
+def _best_of(entries: Any, begin: int, end: int, ranks: Any) -> Any:
+    best = entries[begin] & _LOW
+    for at in range(begin + 1, end):
+        other = entries[at] & _LOW
+        if ranks[np.int64(other)] < ranks[np.int64(best)]:
+            best = other
+    return best
+
+
+@compiled
+def _stars(entries: Any, ranks: Any) -> Any:
     found = np.empty(len(entries), np.uint64)
-    count, first = 0, np.uint64(0)
-    for at in range(len(entries)):
-        if at == 0 or entries[at] >> _HALF != entries[at - 1] >> _HALF:
-            first = entries[at] & _LOW
-        else:
-            found[count] = first << _HALF | (entries[at] & _LOW)
-            count += 1
+    count, begin = 0, 0
+    while begin < len(entries):
+        end = _group_end(entries, begin)
+        if end > begin + 1:
+            best = _best_of(entries, begin, end, ranks)
+            for at in range(begin, end):
+                other = entries[at] & _LOW
+                if other != best:
+                    found[count] = best << _HALF | other
+                    count += 1
+        begin = end
     return np.sort(found[:count])
 
 
 @compiled
-def _unjoined(entries: Any, clusters: Any, rows: Any, places: Any, least_equal: int) -> Any:
+def _unjoined(
+    entries: Any, ranks: Any, clusters: Any, rows: Any, places: Any, least_equal: int
+) -> Any:
     found = [np.uint64(0)]
     begin = 0
     while begin < len(entries):
-        end = begin + 1
-        joined = True
-        while end < len(entries) and entries[end] >> _HALF == entries[begin] >> _HALF:
-            joined &= (
-                clusters[np.int64(entries[end] & _LOW)] == clusters[np.int64(entries[begin] & _LOW)]
-            )
-            end += 1
-        # pairs with the first were compared before: they are stars
-        for i in range(begin + 1, end if not joined else begin):
-            first = np.int64(entries[i] & _LOW)
-            for j in range(i + 1, end):
-                second = np.int64(entries[j] & _LOW)
-                if clusters[first] != clusters[second] and (
-                    _equal(places[rows[first]], places[rows[second]]) >= least_equal
-                ):
-                    found.append(entries[i] << _HALF | (entries[j] & _LOW))
+        end = _group_end(entries, begin)
+        if not _is_joined(entries, begin, end, clusters):
+            best = _best_of(entries, begin, end, ranks)
+            for i in range(begin, end):
+                first = np.int64(entries[i] & _LOW)
+                for j in range(i + 1, end):
+                    second = np.int64(entries[j] & _LOW)
+                    if (
+                        clusters[first] != clusters[second]
+                        and first != best
+                        and second != best
+                        and _equal(places[rows[first]], places[rows[second]]) >= least_equal
+                    ):
+                        better, other = entries[i] & _LOW, entries[j] & _LOW
+                        if ranks[second] < ranks[first]:
+                            better, other = other, better
+                        found.append(better << _HALF | other)
         begin = end
     return np.array(found[1:], np.uint64) if len(found) > 1 else np.empty(0, np.uint64)
+
+
+@compiled
+def _is_joined(entries: Any, begin: int, end: int, clusters: Any) -> bool:
+    """Whether one cluster has all of a group."""
+    for at in range(begin + 1, end):
+        if clusters[np.int64(entries[at] & _LOW)] != clusters[np.int64(entries[begin] & _LOW)]:
+            return False
+    return True
 
 
 @compiled

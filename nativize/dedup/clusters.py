@@ -58,7 +58,7 @@ def decide(documents: Documents, comparison: Comparison) -> Clusters:
         _keep_best(documents, members, (cluster.astype(np.uint64),), survivor)
         lost = np.flatnonzero(survivor != everyone)
         fates[lost] = NEAR
-        similarity[lost] = _similarity(comparison, np.stack([lost, survivor[lost]], axis=1))
+        similarity[lost] = _similarity(comparison, np.stack([survivor[lost], lost], axis=1))
     return Clusters(fates, survivor[copy], page, similarity[copy], candidates)
 
 

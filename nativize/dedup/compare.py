@@ -1,7 +1,9 @@
 """Exact similarity: how many distinct shingles two texts share, of all that either has.
 
-The shingles of one text stand in a table; those of the other pass by it once. Nothing is sorted,
-no set of the second is made, and a pair that cannot reach the threshold any more is left at once.
+The shingles of one text stand in a table and in their order; those of the other pass by once. As
+near duplicates say the same in the same order, what follows a shared shingle is looked for behind
+it first: the table is asked where texts part, not at every shingle. Nothing is sorted, no set of
+the second is made, and a pair that cannot reach the threshold any more is left at once.
 """
 
 from typing import Any
@@ -29,9 +31,12 @@ from nativize.texts import Texts
 
 BELOW = -1.0
 """The similarity of a pair that was left because it cannot reach the threshold."""
-PART_BYTES = 8_000_000
+PART_BYTES = 4_000_000
 """A longer text's shingles are looked at in several turns, each a share of all hashes, so that the
 tables of a document of 100 MB stay below 200 MB."""
+WORD_CHARACTERS = 4
+"""At least; a table that turns out too small grows."""
+_LAST_STAMP = np.int32(2**31 - 1)
 
 
 def similarities(
@@ -85,8 +90,10 @@ def _compare(
     found: Any,
 ) -> None:
     state, hashes = np.empty(FIELDS, np.int64), np.empty(CHUNK + LONGEST_SEQUENCE, np.uint64)
-    table, seen, others = _free(8), np.zeros(8, np.int64), _free(8)
-    current, members, turns, stamp = np.int64(-1), 0, 1, 0
+    table, where, others = _free(8), np.empty(8, np.int32), _free(1_024)
+    stream, earliest = np.empty(8, np.uint64), np.empty(8, np.int32)
+    seen = np.zeros(8, np.int32)
+    current, members, length, turns, stamp = np.int64(-1), 0, 0, 1, np.int32(0)
     for pair in range(len(pairs)):
         first, second = pairs[pair, 0], pairs[pair, 1]
         if first != current:
@@ -95,18 +102,23 @@ def _compare(
         for turn in range(turns):
             if first != current or turns > 1:
                 begin(state, spans[first, 0], is_normal[first])
-                table, members = _table(
-                    data, spans[first, 1], how, state, units, hashes, table, turns, turn
-                )
-                if len(seen) < len(table):
-                    seen = np.zeros(len(table), np.int64)
+                table, where, stream, earliest, members, length = _table(
+                    data, spans[first, 1], how, state, units, hashes, table, where, stream,
+                    earliest, turns, turn,
+                )  # fmt: skip
+                if len(seen) < len(stream):
+                    seen = np.zeros(len(stream), np.int32)
+                    stamp = np.int32(0)
             # one more than arithmetic wants, for its rounding
             most = members * (1.0 - least) / least + 1 if least > 0.0 and turns == 1 else np.inf
             begin(state, spans[second, 0], is_normal[second])
-            stamp += 1  # never used before, so that nothing must be wiped
+            if stamp == _LAST_STAMP:
+                seen[:] = 0
+                stamp = np.int32(0)
+            stamp += np.int32(1)  # never used before, so that nothing must be wiped
             hits, misses, others = _pass(
-                data, spans[second, 1], how, state, units, hashes, table, seen, stamp, others,
-                most, turns, turn,
+                data, spans[second, 1], how, state, units, hashes, table, where,
+                stream[:length], earliest, seen, stamp, others, most, turns, turn,
             )  # fmt: skip
             shared += hits
             union += members + misses
@@ -123,6 +135,14 @@ def _free(slots: int) -> Any:
 
 
 @compiled
+def _characters(data: Any, start: int, stop: int) -> int:
+    count = 0
+    for at in range(start, stop):
+        count += (data[at] & 0xC0) != 0x80
+    return count
+
+
+@compiled
 def _table(
     data: Any,
     stop: int,
@@ -131,26 +151,93 @@ def _table(
     units: Any,
     hashes: Any,
     table: Any,
+    where: Any,
+    stream: Any,
+    earliest: Any,
     turns: int,
     turn: int,
 ) -> Any:
-    """A table of a document's distinct hashes, one share of them, and how many.
+    """A document's hashes, one share of them, in a table and in order; how many, and how long.
 
-    The smaller it is, the nearer it stays: one byte in three begins a character of Japanese.
+    ``where`` says for each slot of the table its hash's first place in the stream, ``earliest``
+    the same for each place of the stream.
     """
-    slots = hashes_room((stop - state[AT]) // (3 * turns))
-    table = table[:slots] if slots <= len(table) else np.empty(slots, np.uint64)
+    expected = _characters(data, state[AT], stop) // turns
+    slots = hashes_room(expected // WORD_CHARACTERS if how.by_words else expected)
+    if slots > len(table):
+        table, where = np.empty(slots, np.uint64), np.empty(slots, np.int32)
+    else:
+        table = table[:slots]
     table[:] = FREE
-    count = 0
+    count, length = 0, 0
     made = next_hashes(data, stop, how, state, units, hashes)
     while made:
-        for at in range(made):
-            if turns == 1 or hashes[at] % np.uint64(turns) == np.uint64(turn):
-                count += add(table, hashes[at])
-                if 4 * count > 3 * len(table):
-                    table = _grown(table)
+        if length + made > len(stream):
+            room = 2 * (length + made)
+            stream, earliest = _longer(stream, room), _longer(earliest, room)
+        done = 0
+        while done < made:
+            done, count, length = _insert(
+                hashes[:made], done, turns, turn, table, where, stream, earliest, count, length
+            )
+            if done < made:
+                table, where = _roomier(table, where)
         made = next_hashes(data, stop, how, state, units, hashes)
-    return table, count
+    return table, where, stream, earliest, count, length
+
+
+@compiled
+def _insert(
+    hashes: Any,
+    done: int,
+    turns: int,
+    turn: int,
+    table: Any,
+    where: Any,
+    stream: Any,
+    earliest: Any,
+    count: int,
+    length: int,
+) -> Any:
+    """Hashes from the first one not done into the table, until it is three quarters full.
+
+    No array is replaced in here: numba would count references at every step (30 ns a shingle).
+    """
+    most = 3 * len(table) // 4
+    for at in range(done, len(hashes)):
+        value = hashes[at]
+        if turns > 1 and value % np.uint64(turns) != np.uint64(turn):
+            continue
+        if count >= most:
+            return at, count, length
+        slot = slot_of(table, value)
+        if table[slot] != value:
+            table[slot] = value
+            where[slot] = length
+            count += 1
+        stream[length] = value
+        earliest[length] = where[slot]
+        length += 1
+    return len(hashes), count, length
+
+
+@compiled
+def _longer(values: Any, room: int) -> Any:
+    longer = np.empty(room, values.dtype)
+    longer[: len(values)] = values
+    return longer
+
+
+@compiled
+def _roomier(table: Any, where: Any) -> Any:
+    """The same hashes and their places in a table twice as large."""
+    larger, places = _free(2 * len(table)), np.empty(2 * len(table), np.int32)
+    for old in range(len(table)):
+        if table[old] != FREE:
+            slot = slot_of(larger, table[old])
+            larger[slot] = table[old]
+            places[slot] = where[old]
+    return larger, places
 
 
 @compiled
@@ -172,30 +259,67 @@ def _pass(
     units: Any,
     hashes: Any,
     table: Any,
+    where: Any,
+    stream: Any,
+    earliest: Any,
     seen: Any,
-    stamp: int,
+    stamp: Any,
     others: Any,
     most: float,
     turns: int,
     turn: int,
 ) -> Any:
     """Distinct hashes of a document in the table, and not in it; stops at more than ``most``."""
-    others = others[: min(len(others), 1_024)]
+    others = others[:1_024]
     others[:] = FREE
-    hits, misses = 0, 0
+    hits, misses, here = 0, 0, 0
     made = next_hashes(data, stop, how, state, units, hashes)
     while made and misses <= most:
-        for at in range(made):
-            value = hashes[at]
-            if turns > 1 and value % np.uint64(turns) != np.uint64(turn):
-                continue
-            slot = slot_of(table, value)
-            if table[slot] == value:
-                hits += seen[slot] != stamp
-                seen[slot] = stamp
-            else:
-                misses += add(others, value)
-                if 2 * misses > len(others):
-                    others = _grown(others)
+        done = 0
+        while done < made:
+            done, hits, misses, here = _look_up(
+                hashes[:made], done, turns, turn, table, where, stream, earliest, seen, stamp,
+                others, hits, misses, here,
+            )  # fmt: skip
+            if done < made:
+                others = _grown(others)
         made = next_hashes(data, stop, how, state, units, hashes)
     return hits, misses, others
+
+
+@compiled
+def _look_up(
+    hashes: Any,
+    done: int,
+    turns: int,
+    turn: int,
+    table: Any,
+    where: Any,
+    stream: Any,
+    earliest: Any,
+    seen: Any,
+    stamp: Any,
+    others: Any,
+    hits: int,
+    misses: int,
+    here: int,
+) -> Any:
+    """Hashes from the first one not done, until what is not in the table fills half of others."""
+    most = len(others) // 2
+    for at in range(done, len(hashes)):
+        value = hashes[at]
+        if turns > 1 and value % np.uint64(turns) != np.uint64(turn):
+            continue
+        if here >= len(stream) or stream[here] != value:
+            slot = slot_of(table, value)
+            if table[slot] != value:
+                if misses >= most:
+                    return at, hits, misses, here
+                misses += add(others, value)
+                continue
+            here = where[slot]
+        place = earliest[here]
+        hits += seen[place] != stamp
+        seen[place] = stamp
+        here += 1
+    return len(hashes), hits, misses, here

@@ -86,11 +86,7 @@ class Documents:
             documents: m documents.
             groups: the group of each; none of 0 … g - 1 is empty.
         """
-        keys = (
-            self.column("date")[documents],
-            -self.column("characters")[documents].astype(np.int64),
-            self.column("perplexity")[documents],
-        )
+        keys = self._merits(documents)
         order = np.lexsort((*keys, groups))
         groups, documents = groups[order], documents[order]
         opens = np.flatnonzero(np.diff(groups, prepend=-1))
@@ -105,6 +101,21 @@ class Documents:
             smallest, named = self.smallest_ids(documents[undecided], groups[undecided])
             best[named] = smallest
         return best
+
+    @cached_property
+    def ranks(self) -> Numbers:
+        """Of each document its rank by quality, length and date, 0 the best; ties as they come."""
+        ranks = np.empty(len(self), np.int64)
+        ranks[np.lexsort(self._merits(np.arange(len(self))))] = np.arange(len(self))
+        return ranks
+
+    def _merits(self, documents: Numbers) -> tuple[NDArray[np.generic], ...]:
+        """What decides between documents, the weightiest last, the smaller the better."""
+        return (
+            self.column("date")[documents],
+            -self.column("characters")[documents].astype(np.int64),
+            self.column("perplexity")[documents],
+        )
 
     def smallest_ids(self, documents: Numbers, groups: Numbers) -> tuple[Numbers, Numbers]:
         """The document with the smallest id of each group there is, and these groups."""

@@ -10,6 +10,7 @@ import logging
 import math
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -144,7 +145,9 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, in
     """For each document the smallest number of its cluster, and how many candidates there were."""
     documents, dedup = comparison.documents, comparison.signing.dedup
     banding = comparison.signing.banding()
-    stars = [star_pairs(entries) for entries in band_entries(documents, banding.bands, takes_part)]
+    ranks = documents.ranks
+    bands = partial(band_entries, documents, banding.bands, takes_part)
+    stars = [star_pairs(entries, ranks) for entries in bands()]
     packed = np.unique(np.concatenate(stars))
     pairs = split_pairs(packed)
     parents = np.arange(len(documents))
@@ -163,10 +166,7 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, in
     similar = comparison.similarities(hopeful, dedup.threshold) >= dedup.threshold
     join(parents, hopeful[similar])
     clusters = np.asarray(roots(parents))
-    rest = [
-        remaining_pairs(entries, clusters, rows, places, least)
-        for entries in band_entries(documents, banding.bands, takes_part)
-    ]
+    rest = [remaining_pairs(entries, ranks, clusters, rows, places, least) for entries in bands()]
     left = split_pairs(np.setdiff1d(np.concatenate(rest), packed))
     similar = comparison.similarities(left, dedup.threshold) >= dedup.threshold
     join(parents, left[similar])
