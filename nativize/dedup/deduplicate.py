@@ -35,6 +35,7 @@ from nativize.dedup.known import KnownPairs
 from nativize.dedup.near import Comparison
 from nativize.dedup.shown import show
 from nativize.dedup.sign import Signing, sign_shard
+from nativize.dedup.stored import StoredTexts
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.errors import CorpusError
 from nativize.recipe import Dedup, Language
@@ -73,7 +74,8 @@ def deduplicate(
     signing = Signing(language, dedup, buckets)
     signed, documents = _sign(scored, shards, signing, place, engine)
     known = KnownPairs.read(place.previous and place.previous / MEMORY)
-    comparison = Comparison(documents, signing, engine, place.scratch / "texts", known)
+    texts = StoredTexts(documents, engine, place.scratch / "texts")
+    comparison = Comparison(documents, signing, engine, texts, known)
     clusters = decide(documents, comparison)
     together = families(documents, clusters)
     heldout = held_out(documents, clusters, together, dedup.heldout_share, dedup.seed)

@@ -8,7 +8,6 @@ found before can change them.
 
 import logging
 import math
-import shutil
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,8 @@ from nativize.dedup.candidates import (
 from nativize.dedup.compare import BELOW, similarities_of_spans
 from nativize.dedup.documents import Documents, Mask, Numbers
 from nativize.dedup.known import KnownPairs, pair_hashes
-from nativize.dedup.sign import Signing, store_texts
+from nativize.dedup.sign import Signing
+from nativize.dedup.stored import StoredTexts, open_texts
 from nativize.engine import CorpusEngine
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Comparison:
         documents: all there are.
         signing: what they are compared by.
         engine: where comparing runs.
-        scratch: for the texts of candidates, while they are compared.
+        texts: those of candidates.
         known: what was found before, in this run too.
         compared: how many pairs were compared now.
         found: what was asked for: hashes and similarities, to be known the next time.
@@ -63,7 +63,7 @@ class Comparison:
     documents: Documents
     signing: Signing
     engine: CorpusEngine
-    scratch: Path
+    texts: StoredTexts
     known: KnownPairs
     compared: int = 0
     found: list[KnownPairs] = field(default_factory=list)
@@ -90,55 +90,25 @@ class Comparison:
         self.compared += len(pairs)
         if not len(pairs):
             return np.empty(0)
-        members, numbers = np.unique(pairs, return_inverse=True)
-        numbers = numbers.reshape(-1, 2)
-        texts, spans = self._store(members)
+        numbers = self.texts.numbers_of(pairs)
+        spans = self.texts.save_spans()
         order = np.lexsort((numbers[:, 1], numbers[:, 0]))
         parts = np.array_split(order, max(1, math.ceil(len(order) / PAIRS_IN_ONE_CALL)))
-        calls = [(texts, spans, numbers[part], self.signing, least) for part in parts]
+        calls = [(self.texts.path, spans, numbers[part], self.signing, least) for part in parts]
         similarities = np.empty(len(pairs))
         similarities[order] = np.concatenate(self.engine.map(compare_stored, calls, "compare"))
         return similarities
 
-    def _store(self, members: Numbers) -> tuple[Path, Path]:
-        """The texts of sorted documents end to end in a file, and another with their ends."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        self.scratch.mkdir(parents=True)
-        rows, complicated = (self.documents.column(name) for name in ("row", "complicated"))
-        pieces = self.documents.by_shard(members)
-        calls = [
-            (
-                self.documents.shards[shard], rows[piece].astype(np.int64), complicated[piece],
-                self.scratch / f"{shard:06d}",
-            )
-            for shard, piece in pieces
-        ]  # fmt: skip
-        self.engine.map(store_texts, calls, "texts")
-        ends, total = [], 0
-        with (self.scratch / "texts").open("wb") as whole:
-            for *_, path in calls:
-                ends.append(total + np.load(path.with_suffix(".npy")))
-                total = int(ends[-1][-1])
-                with path.open("rb") as part:
-                    shutil.copyfileobj(part, whole, 1 << 20)
-                path.unlink()
-        np.save(self.scratch / "ends.npy", np.concatenate([[0], *ends]))
-        np.save(self.scratch / "complicated.npy", complicated[members])
-        return self.scratch / "texts", self.scratch / "ends.npy"
-
 
 def compare_stored(
-    texts: Path, ends: Path, pairs: Numbers, signing: Signing, least: float
+    texts: Path, spans: Path, pairs: Numbers, signing: Signing, least: float
 ) -> Similarities:
-    """Exact similarity of m pairs of texts in a file, which is mapped, not read."""
-    # an empty file cannot be mapped
-    data = np.memmap(texts, np.uint8, "r") if texts.stat().st_size else np.empty(0, np.uint8)
-    borders = np.load(ends)
-    spans = np.stack([borders[:-1], borders[1:]], axis=1)
-    is_normal = np.load(ends.with_name("complicated.npy"))
+    """Exact similarity of m pairs of the texts in a file."""
+    spans_and_form = np.load(spans)
     return similarities_of_spans(
-        np.asarray(data), spans, is_normal, pairs, signing.shingling(), least=least
-    )
+        open_texts(texts), spans_and_form[:, :2], spans_and_form[:, 2].astype(bool), pairs,
+        signing.shingling(), least=least,
+    )  # fmt: skip
 
 
 def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, int]:

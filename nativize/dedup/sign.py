@@ -20,7 +20,6 @@ from nativize.compiled import compiled
 from nativize.crawl.document import count_of
 from nativize.dedup.banding import Banding
 from nativize.dedup.buckets import BucketRule
-from nativize.dedup.fold import normal_form
 from nativize.dedup.shingles import Shingling, mix
 from nativize.dedup.sketch import sign
 from nativize.dedup.urls import canonical
@@ -98,22 +97,6 @@ def write_bands(bands: NDArray[np.uint32], shingled: NDArray[np.bool_], path: Pa
             entries |= numbers
             entries.sort()
             writer.write_table(pa.table([entries], schema), row_group_size=MOST_ROWS)
-
-
-def store_texts(
-    path: Path, rows: NDArray[np.int64], complicated: NDArray[np.bool_], out: Path
-) -> None:
-    """Texts of some rows of a shard end to end at ``out``, and their ends at ``out`` + .npy.
-
-    Complicated ones are written in normal form, so that the kernels can compare all.
-    """
-    column = pq.read_table(path, columns=["text"])["text"].take(pa.array(rows))
-    texts = Texts.of_column(column)
-    numbers: list[int] = np.flatnonzero(complicated).tolist()
-    texts = texts.replaced({number: normal_form(texts[number]).encode() for number in numbers})
-    start = int(texts.offsets[0])
-    texts.data[start : int(texts.offsets[-1])].tofile(out)
-    np.save(out.with_suffix(".npy"), texts.offsets[1:] - start, allow_pickle=False)
 
 
 def hashes_of(texts: Texts) -> NDArray[np.uint64]:

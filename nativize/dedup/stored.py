@@ -1,0 +1,99 @@
+"""The texts of candidates end to end in one file, for as long as they are compared."""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from nativize.dedup.documents import Documents, Mask, Numbers
+from nativize.dedup.fold import normal_form
+from nativize.engine import CorpusEngine
+from nativize.texts import Texts
+
+
+@dataclass
+class StoredTexts:
+    """Texts of n documents, which grow as more are asked for; no text is fetched twice.
+
+    Attributes:
+        documents: all there are.
+        engine: where texts are fetched.
+        directory: for the file, which is made anew.
+        members: the n documents, in the order of the file.
+        ends: n + 1, where each text ends, behind 0.
+    """
+
+    documents: Documents
+    engine: CorpusEngine
+    directory: Path
+    members: Numbers = field(default_factory=lambda: np.empty(0, np.int64))
+    ends: Numbers = field(default_factory=lambda: np.zeros(1, np.int64))
+
+    def __post_init__(self) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        self.path.touch()
+
+    @property
+    def path(self) -> Path:
+        return self.directory / "texts"
+
+    def numbers_of(self, documents: Numbers) -> Numbers:
+        """Which text is that of each of these documents; all are fetched that are not there."""
+        missing = np.setdiff1d(documents, self.members)
+        if len(missing):
+            self._fetch(missing)
+        order = np.argsort(self.members)
+        return np.asarray(order[np.searchsorted(self.members[order], documents)])
+
+    def save_spans(self) -> Path:
+        """A file of where all texts begin and end, and whether the kernel takes them as they are.
+
+        A complicated text is stored in normal form, so that it is taken as it is too.
+        """
+        path = self.directory / "spans.npy"
+        is_normal = np.asarray(self.documents.column("complicated"), bool)[self.members]
+        np.save(path, np.stack([self.ends[:-1], self.ends[1:], is_normal], axis=1))
+        return path
+
+    def _fetch(self, missing: Numbers) -> None:
+        rows, complicated = (self.documents.column(name) for name in ("row", "complicated"))
+        calls = [
+            (
+                self.documents.shards[shard], rows[piece].astype(np.int64), complicated[piece],
+                self.directory / f"{shard:06d}",
+            )
+            for shard, piece in self.documents.by_shard(missing)
+        ]  # fmt: skip
+        self.engine.map(store_texts, calls, "texts")
+        ends = [self.ends]
+        with self.path.open("ab") as whole:
+            for *_, path in calls:
+                ends.append(int(ends[-1][-1]) + np.load(path.with_suffix(".npy")))
+                with path.open("rb") as part:
+                    shutil.copyfileobj(part, whole, 1 << 20)
+                path.unlink()
+        self.ends = np.concatenate(ends)
+        self.members = np.concatenate([self.members, missing])
+
+
+def store_texts(path: Path, rows: Numbers, complicated: Mask, out: Path) -> None:
+    """Texts of some rows of a shard end to end at ``out``, and their ends at ``out`` + .npy."""
+    column = pq.read_table(path, columns=["text"])["text"].take(pa.array(rows))
+    texts = Texts.of_column(column)
+    numbers: list[int] = np.flatnonzero(complicated).tolist()
+    texts = texts.replaced({number: normal_form(texts[number]).encode() for number in numbers})
+    start = int(texts.offsets[0])
+    texts.data[start : int(texts.offsets[-1])].tofile(out)
+    np.save(out.with_suffix(".npy"), texts.offsets[1:] - start, allow_pickle=False)
+
+
+def open_texts(path: Path) -> NDArray[np.uint8]:
+    """The bytes of the file, mapped, not read; an empty file cannot be mapped."""
+    if not path.stat().st_size:
+        return np.empty(0, np.uint8)
+    return np.asarray(np.memmap(path, np.uint8, "r"))
