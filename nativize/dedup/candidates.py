@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nativize.compiled import compiled
@@ -28,10 +27,9 @@ def band_entries(
         parts = [np.empty(0, np.uint64)]
         for shard, begin in enumerate(documents.begins[:-1].tolist()):
             # opened for each band: thousands of shards would be more files than a process may hold
-            with pq.ParquetFile(documents.signature_file(shard, "bands.parquet")) as file:
-                if file.metadata.num_row_groups > band:
-                    entries = file.read_row_group(band)["entry"].to_numpy() + np.uint64(begin)
-                    parts.append(entries[takes_part[(entries & _LOW).astype(np.int64)]])
+            rows = np.load(documents.signature_file(shard, "bands.npy"), mmap_mode="r")
+            entries = np.asarray(rows[band]) + np.uint64(begin)
+            parts.append(entries[takes_part[(entries & _LOW).astype(np.int64)]])
         whole = np.concatenate(parts)
         whole.sort()
         yield whole

@@ -1,8 +1,8 @@
 """One shard's share of deduplication, made once and kept: what is known of each document.
 
 ``<shard>.documents.parquet`` has a row for each document that its bucket lets go on, about 60 bytes
-and its id; ``<shard>.bands.parquet`` one row group a band, in the order of its hashes, 8 bytes a
-document and band; ``<shard>.places.npy`` a byte a permutation. A refresh makes them for new shards.
+and its id; ``<shard>.bands.npy`` a row a band, in the order of its hashes, 8 bytes a document and
+band; ``<shard>.places.npy`` a byte a permutation. A refresh makes them for new shards.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,6 @@ from nativize.texts import Texts
 
 READ_COLUMNS = ("id", "text", "url", "source", "fetched_at", "perplexity", "bucket")
 UNKNOWN_DATE = np.iinfo(np.int64).max
-MOST_ROWS = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -81,22 +80,20 @@ def sign_shard(path: Path, signing: Signing, out: Path) -> Report:
         use_dictionary=False, write_statistics=False,
     )  # fmt: skip
     np.save(out / f"{path.stem}.places.npy", signed.places, allow_pickle=False)
-    write_bands(signed.bands, signed.shingles > 0, out / f"{path.stem}.bands.parquet")
+    entries = sorted_bands(signed.bands, signed.shingles > 0)
+    np.save(out / f"{path.stem}.bands.npy", entries, allow_pickle=False)
     return Report({}, accounts)
 
 
-def write_bands(bands: NDArray[np.uint32], shingled: NDArray[np.bool_], path: Path) -> None:
-    """A row group a band: hash << 32 | number in the shard, in order, of all with shingles."""
-    numbers = np.flatnonzero(shingled).astype(np.uint64)
-    schema = pa.schema([pa.field("entry", pa.uint64())])
-    with pq.ParquetWriter(
-        path, schema, compression="none", use_dictionary=False, write_statistics=False
-    ) as writer:
-        for band in range(bands.shape[1]):
-            entries = bands[numbers.astype(np.int64), band].astype(np.uint64) << np.uint64(32)
-            entries |= numbers
-            entries.sort()
-            writer.write_table(pa.table([entries], schema), row_group_size=MOST_ROWS)
+def sorted_bands(bands: NDArray[np.uint32], shingled: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """Of N x B bands B x n entries hash << 32 | number in the shard, of the n with shingles.
+
+    Each row is in order.
+    """
+    numbers = np.flatnonzero(shingled)
+    entries = bands[numbers].T.astype(np.uint64) << np.uint64(32) | numbers.astype(np.uint64)
+    entries.sort(axis=1)
+    return np.ascontiguousarray(entries)
 
 
 def hashes_of(texts: Texts) -> NDArray[np.uint64]:
