@@ -27,8 +27,10 @@ def band_entries(
         parts = [np.empty(0, np.uint64)]
         for shard, begin in enumerate(documents.begins[:-1].tolist()):
             # opened for each band: thousands of shards would be more files than a process may hold
-            rows = np.load(documents.signature_file(shard, "bands.npy"), mmap_mode="r")
-            entries = np.asarray(rows[band]) + np.uint64(begin)
+            path = documents.signature_file(shard, "bands")
+            size = path.stat().st_size // bands
+            entries = np.fromfile(path, np.uint64, size // 8, offset=size * band)
+            entries += np.uint64(begin)
             parts.append(entries[takes_part[(entries & _LOW).astype(np.int64)]])
         whole = np.concatenate(parts)
         whole.sort()

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nativize.artifact import REPORT, Report, ShardTask, Workplace
@@ -18,6 +17,7 @@ from nativize.dedup.picture import draw_cluster_sizes, draw_detection
 from nativize.dedup.report import ExamplePair, choose_examples, examples, largest_clusters
 from nativize.dedup.sign import Signing
 from nativize.dedup.sketch import sign
+from nativize.dedup.stored import read_rows
 from nativize.engine import CorpusEngine
 from nativize.texts import Texts
 
@@ -101,6 +101,5 @@ def texts_of(documents: Documents, numbers: Numbers) -> list[str]:
     rows = documents.column("row").astype(np.int64)
     found: list[str] = []
     for shard, piece in documents.by_shard(numbers):
-        column = pq.read_table(documents.shards[shard], columns=["text"])["text"]
-        found += column.take(pa.array(rows[piece])).to_pylist()
+        found += read_rows(documents.shards[shard], rows[piece]).to_pylist()
     return found

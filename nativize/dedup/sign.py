@@ -1,8 +1,9 @@
 """One shard's share of deduplication, made once and kept: what is known of each document.
 
 ``<shard>.documents.parquet`` has a row for each document that its bucket lets go on, about 60 bytes
-and its id; ``<shard>.bands.npy`` a row a band, in the order of its hashes, 8 bytes a document and
-band; ``<shard>.places.npy`` a byte a permutation. A refresh makes them for new shards.
+and its id; ``<shard>.bands`` a row a band, in the order of its hashes, 8 bytes a document and band,
+nothing else, for it is opened once a band; ``<shard>.places.npy`` a byte a permutation. A refresh
+makes them for new shards.
 """
 
 from dataclasses import dataclass
@@ -80,8 +81,7 @@ def sign_shard(path: Path, signing: Signing, out: Path) -> Report:
         use_dictionary=False, write_statistics=False,
     )  # fmt: skip
     np.save(out / f"{path.stem}.places.npy", signed.places, allow_pickle=False)
-    entries = sorted_bands(signed.bands, signed.shingles > 0)
-    np.save(out / f"{path.stem}.bands.npy", entries, allow_pickle=False)
+    sorted_bands(signed.bands, signed.shingles > 0).tofile(out / f"{path.stem}.bands")
     return Report({}, accounts)
 
 

@@ -83,13 +83,26 @@ class StoredTexts:
 
 def store_texts(path: Path, rows: Numbers, complicated: Mask, out: Path) -> None:
     """Texts of some rows of a shard end to end at ``out``, and their ends at ``out`` + .npy."""
-    column = pq.read_table(path, columns=["text"])["text"].take(pa.array(rows))
-    texts = Texts.of_column(column)
+    texts = Texts.of_column(read_rows(path, rows))
     numbers: list[int] = np.flatnonzero(complicated).tolist()
     texts = texts.replaced({number: normal_form(texts[number]).encode() for number in numbers})
     start = int(texts.offsets[0])
     texts.data[start : int(texts.offsets[-1])].tofile(out)
     np.save(out.with_suffix(".npy"), texts.offsets[1:] - start, allow_pickle=False)
+
+
+def read_rows(path: Path, rows: Numbers) -> pa.ChunkedArray:
+    """The texts of some ascending rows of a shard; row groups without any are left alone."""
+    with pq.ParquetFile(path) as shard:
+        sizes = [shard.metadata.row_group(group).num_rows for group in range(shard.num_row_groups)]
+        begins = np.cumsum([0, *sizes])
+        groups = np.searchsorted(begins, rows, "right") - 1
+        wanted = np.unique(groups)
+        # where the rows of a group are, once the groups before it that are not read are gone
+        moved = np.cumsum([0, *np.array(sizes)[wanted]])[:-1] - begins[wanted]
+        table = shard.read_row_groups(wanted.tolist(), columns=["text"])
+        places = rows + moved[np.searchsorted(wanted, groups)]
+        return table["text"].take(pa.array(places))
 
 
 def open_texts(path: Path) -> NDArray[np.uint8]:
