@@ -11,6 +11,7 @@ from nativize.clean import FILTER, clean_digests, filter_shards
 from nativize.crawl import READ_CRAWL, count_documents, listing_digest, read_crawl
 from nativize.dedup import DEDUPLICATE, BucketRule, deduplicate
 from nativize.dedup.corpus import count_kept
+from nativize.dedup.evaluation_sets import evaluation_digests
 from nativize.quality import SCORE, TRAIN_QUALITY, score_shards, train_quality_model
 from nativize.recipe import Recipe
 from nativize.replay import REPLAY, make_replay_corpus, replay_crawl
@@ -36,6 +37,8 @@ def crawl_listing(recipe: Recipe) -> str:
     cleans = (recipe.clean, recipe.replay.clean)
     listings = [listing_digest(crawl, recipe.directory) for crawl in crawls]
     lists = [clean_digests(clean, recipe.takedown, recipe.directory) for clean in cleans]
+    for dedup in (recipe.dedup, recipe.replay.dedup):
+        lists.append(evaluation_digests(dedup.decontamination, recipe.directory))
     return fingerprint({"listings": listings, "lists": lists})
 
 
@@ -87,6 +90,7 @@ def deduplicated_corpus(stretch: Stretch, scored: Path) -> Report:
         language=recipe.language,
         dedup=recipe.dedup,
         buckets=BucketRule.of(recipe.quality),
+        directory=recipe.directory,
         engine=stretch.engine,
     )
 

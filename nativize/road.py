@@ -11,6 +11,7 @@ from nativize.chat.instruction import instruction_digests
 from nativize.clean import FILTER, clean_digests
 from nativize.crawl import READ_CRAWL, crawl_identity
 from nativize.dedup import DEDUPLICATE
+from nativize.dedup.evaluation_sets import evaluation_digests
 from nativize.evaluate import evaluation_stage
 from nativize.export import EXPORT
 from nativize.model import BASE, EXTEND, pretrained_stage, training_stage
@@ -68,9 +69,12 @@ def outside(recipe: Recipe, stage: str) -> dict[str, str]:
             return clean_digests(recipe.clean, recipe.takedown, directory)
         case "raw_crawl":
             return crawl_identity(recipe.crawl, directory)
+        case "deduplicated_corpus":
+            return evaluation_digests(recipe.dedup.decontamination, directory)
         case "replay_corpus":
             lists = clean_digests(recipe.replay.clean, recipe.takedown, directory)
-            return {**crawl_identity(replay_crawl(recipe.replay), directory), **lists}
+            sets = evaluation_digests(recipe.replay.dedup.decontamination, directory)
+            return {**crawl_identity(replay_crawl(recipe.replay), directory), **lists, **sets}
         case "base_model" if recipe.base.path:
             return file_digests(directory / recipe.base.path)
         case "instruction_data" if recipe.chat:

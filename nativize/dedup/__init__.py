@@ -10,6 +10,7 @@ DEDUPLICATE = Stage(
     group="corpus",
     inputs=("scored_shards",),
     reads=("language", "dedup", "quality.bucket_shares", "quality.keep_sources"),
+    shard_reads=(),
     volatile=("memory/*",),
 )
 

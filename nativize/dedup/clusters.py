@@ -12,9 +12,9 @@ from nativize.dedup.documents import Documents, Hashes, Mask, Numbers, equal_gro
 from nativize.dedup.near import Comparison, near_clusters
 from nativize.dedup.shingles import mix
 
-KEPT, URL, EXACT, NEAR = range(4)
+KEPT, URL, EXACT, NEAR, CONTAMINATED, EMPTIED = range(6)
 """What becomes of a document."""
-KINDS = np.array(["kept", "url", "exact", "near"])
+KINDS = np.array(["kept", "url", "exact", "near", "contaminated", "emptied"])
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,18 @@ class Clusters:
     candidates: int
 
 
-def decide(documents: Documents, comparison: Comparison) -> Clusters:
-    """One document of every URL, of these one of every text, of these one of every cluster."""
+def decide(documents: Documents, comparison: Comparison, contaminated: Mask) -> Clusters:
+    """One document of every URL, of these one of every text, of these one of every cluster.
+
+    Contaminated documents take no part: they stand for nobody and nobody stands for them.
+    """
     dedup = comparison.signing.dedup
-    fates = np.zeros(len(documents), np.int8)
+    fates = np.where(contaminated, CONTAMINATED, KEPT).astype(np.int8)
     everyone = np.arange(len(documents))
     page, copy, survivor = everyone.copy(), everyone.copy(), everyone.copy()
     if dedup.url:
         urls = np.asarray(documents.column("url_hash"), np.uint64)
-        _keep_best(documents, np.flatnonzero(urls), (urls,), page)
+        _keep_best(documents, np.flatnonzero((fates == KEPT) & (urls != 0)), (urls,), page)
         fates[page != everyone] = URL
     if dedup.exact:
         digests = [np.asarray(documents.column(f"digest_{h}"), np.uint64) for h in ("high", "low")]

@@ -6,7 +6,6 @@ similarities by pair of texts, and no text is ever written again (`nativize.dedu
 """
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,11 @@ from numpy.typing import NDArray
 from nativize.artifact import Accounts, Count, Report, ShardTask, Workplace, file_digests
 from nativize.dedup.buckets import BucketRule
 from nativize.dedup.clusters import (
+    CONTAMINATED,
+    EMPTIED,
     EXACT,
     KEPT,
+    KINDS,
     NEAR,
     URL,
     Clusters,
@@ -29,11 +31,14 @@ from nativize.dedup.clusters import (
     families,
     held_out,
 )
+from nativize.dedup.contamination import Contamination, contaminated
 from nativize.dedup.corpus import FATES, SHARDS, write_fates
 from nativize.dedup.documents import Documents, read_documents
+from nativize.dedup.evaluation_sets import read_evaluation_sets
+from nativize.dedup.frequent_lines import LineCuts, frequent_line_cuts
 from nativize.dedup.known import KnownPairs
 from nativize.dedup.near import Comparison
-from nativize.dedup.shown import show
+from nativize.dedup.shown import show, show_tables
 from nativize.dedup.sign import Signing, sign_shard
 from nativize.dedup.stored import StoredTexts
 from nativize.engine import CorpusEngine, LocalEngine
@@ -45,7 +50,10 @@ log = logging.getLogger(__name__)
 MEMORY = "memory/pairs.parquet"
 """What a refresh need not compare again; no content of the corpus."""
 TRAIN, HELDOUT = "train", "heldout"
-REASONS = {URL: "url_duplicate", EXACT: "exact_duplicate", NEAR: "near_duplicate"}
+REASONS = {
+    URL: "url_duplicate", EXACT: "exact_duplicate", NEAR: "near_duplicate",
+    CONTAMINATED: "contaminated", EMPTIED: "frequent_lines",
+}  # fmt: skip
 
 
 def deduplicate(
@@ -55,7 +63,9 @@ def deduplicate(
     language: Language,
     dedup: Dedup,
     buckets: BucketRule | None,
+    directory: Path | None = None,
     engine: CorpusEngine | None = None,
+    pictures: bool = True,
 ) -> Report:
     """One document of every cluster, split by cluster into train and held-out.
 
@@ -65,42 +75,52 @@ def deduplicate(
         language: says what a shingle is made of.
         dedup: the recipe's section.
         buckets: which documents go on by their bucket; None keeps all.
+        directory: the recipe's; globs of evaluation sets are relative to it.
         engine: where shard functions run.
+        pictures: draw them and look for examples; 0.7 s, however large the corpus is.
     Raises:
         CorpusError: no document is left, or two have the same id.
     """
     engine = engine or LocalEngine()
-    shards = [scored / name for name in file_digests(scored, ".parquet")]
     signing = Signing(language, dedup, buckets)
-    signed, documents = _sign(scored, shards, signing, place, engine)
+    signed, documents = _sign(scored, signing, place, engine)
+    contamination = _contamination(documents, signing, directory or Path(), place, engine)
     known = KnownPairs.read(place.previous and place.previous / MEMORY)
     texts = StoredTexts(documents, engine, place.scratch / "texts")
     comparison = Comparison(documents, signing, engine, texts, known)
-    clusters = decide(documents, comparison)
+    clusters = decide(documents, comparison, contamination.mask)
+    cuts = _line_cuts(documents, clusters, signing, place, engine)
+    clusters.fates[cuts.emptied] = EMPTIED
     together = families(documents, clusters)
     heldout = held_out(documents, clusters, together, dedup.heldout_share, dedup.seed)
     fates = _fates(clusters, heldout)
-    _write_shards(documents, fates, place)
+    _write_shards(documents, fates, cuts, place)
     table = cluster_table(documents, clusters, together)
     pq.write_table(table, place.out / "clusters.parquet", compression="zstd")
     comparison.remembered().write(place.out / MEMORY)
-    show(documents, signing, table, place, engine)
-    decided = _accounts(documents, fates)
+    show_tables(place, contamination, cuts)
+    if pictures:
+        show(documents, signing, table, place, engine)
+    decided = _accounts(documents, fates, cuts)
     accounts = Accounts.total([Accounts(signed.entered, dropped=signed.dropped), decided])
-    return Report(_metrics(fates, table, clusters, comparison), accounts)
+    metrics = _metrics(fates, table, clusters, comparison)
+    metrics |= {"frequent_lines": cuts.lines, "documents_with_cut_lines": cuts.cut.documents}
+    return Report(metrics, accounts)
 
 
 def _sign(
-    scored: Path,
-    shards: Sequence[Path],
-    signing: Signing,
-    place: Workplace,
-    engine: CorpusEngine,
+    scored: Path, signing: Signing, place: Workplace, engine: CorpusEngine
 ) -> tuple[Accounts, Documents]:
     digests = file_digests(scored, ".parquet")
+    shards = [scored / name for name in digests]
     step = place.step("signatures")
     tasks = [
-        ShardTask(shard.stem, {"shard": digests[shard.name]}, (shard, signing)) for shard in shards
+        ShardTask(
+            shard.stem,
+            {"shard": digests[shard.name], "signing": signing.identity()},
+            (shard, signing),
+        )
+        for shard in shards
     ]
     reports = step.shards.build(engine, sign_shard, tasks, step.out)
     accounts = Accounts.total(report.accounts for report in reports if report.accounts)
@@ -109,25 +129,58 @@ def _sign(
             f"{scored}: no document to deduplicate ({accounts.entered.documents} entered,"
             f" dropped: {sorted(accounts.dropped)}); loosen [clean] or [quality] bucket_shares"
         )
-    return accounts, read_documents(step.out, shards)
+    return accounts, read_documents(step.out, shards, list(digests.values()))
+
+
+def _contamination(
+    documents: Documents,
+    signing: Signing,
+    directory: Path,
+    place: Workplace,
+    engine: CorpusEngine,
+) -> Contamination:
+    wanted = signing.dedup.decontamination
+    if wanted is None:
+        return Contamination.nothing(len(documents))
+    sets = read_evaluation_sets(wanted, directory, signing.language, signing.shingling())
+    return contaminated(documents, signing, sets, place, engine)
+
+
+def _line_cuts(
+    documents: Documents,
+    clusters: Clusters,
+    signing: Signing,
+    place: Workplace,
+    engine: CorpusEngine,
+) -> LineCuts:
+    lines = signing.dedup.lines
+    if lines is None:
+        return LineCuts.nothing(len(documents))
+    return frequent_line_cuts(documents, clusters.fates == KEPT, signing, lines, place, engine)
 
 
 def _fates(clusters: Clusters, heldout: NDArray[np.bool_]) -> NDArray[np.str_]:
     """What becomes of each signed document, in words."""
-    words = np.array([TRAIN, *(REASONS[kind] for kind in (URL, EXACT, NEAR))])
+    words = np.array([TRAIN, *(REASONS[kind] for kind in range(1, len(KINDS)))])
     return np.where(heldout & (clusters.fates == KEPT), HELDOUT, words[clusters.fates])
 
 
-def _write_shards(documents: Documents, fates: NDArray[np.str_], place: Workplace) -> None:
-    """The shards as they are, and the fates of all their rows."""
+def _write_shards(
+    documents: Documents, fates: NDArray[np.str_], cuts: LineCuts, place: Workplace
+) -> None:
+    """The shards as they are, the fates of all their rows, and what is cut out of them."""
     (place.out / FATES).mkdir()
     rows = documents.column("row").astype(np.int64)
     for number, shard in enumerate(documents.shards):
         place.link(shard, place.out / SHARDS / shard.name)
-        here = slice(documents.begins[number], documents.begins[number + 1])
+        begin, end = documents.begins[number : number + 2]
         of_rows = _bucket_fates(shard)
-        of_rows[rows[here]] = fates[here]
-        write_fates(place.out / FATES / shard.name, pa.array(of_rows.tolist(), pa.string()))
+        of_rows[rows[begin:end]] = fates[begin:end]
+        write_fates(
+            place.out / FATES / shard.name,
+            pa.array(of_rows.tolist(), pa.string()),
+            cuts.of_rows(begin, rows[begin:end], len(of_rows)),
+        )
 
 
 def _bucket_fates(shard: Path) -> NDArray[np.object_]:
@@ -138,7 +191,8 @@ def _bucket_fates(shard: Path) -> NDArray[np.object_]:
     return np.array([f"bucket:{bucket}" for bucket in buckets], object)
 
 
-def _accounts(documents: Documents, fates: NDArray[np.str_]) -> Accounts:
+def _accounts(documents: Documents, fates: NDArray[np.str_], cuts: LineCuts) -> Accounts:
+    """The books; lines cut out of a document that is kept are lost without a document."""
     characters, sizes = documents.column("characters"), documents.column("bytes")
     accounts = Accounts()
     for fate in np.unique(fates).tolist():
@@ -148,6 +202,11 @@ def _accounts(documents: Documents, fates: NDArray[np.str_]) -> Accounts:
             accounts.kept += count
         else:
             accounts.dropped[fate] = count
+    if cuts.cut.bytes:
+        reason, cut = REASONS[EMPTIED], cuts.cut
+        part = Count(0, cut.characters, cut.bytes)
+        accounts.dropped[reason] = accounts.dropped.get(reason, Count()) + part
+        accounts.kept += Count(0, -cut.characters, -cut.bytes)
     return accounts
 
 
@@ -162,7 +221,8 @@ def _metrics(
     return {
         "train_documents": number.get(TRAIN, 0),
         "heldout_documents": number.get(HELDOUT, 0),
-        **{f"{reason}s": number.get(reason, 0) for reason in REASONS.values()},
+        **{f"{REASONS[kind]}s": number.get(REASONS[kind], 0) for kind in (URL, EXACT, NEAR)},
+        "contaminated_documents": number.get(REASONS[CONTAMINATED], 0),
         "clusters": len(sizes),
         "largest_cluster": int(max(sizes, default=1)),
         "candidate_pairs": clusters.candidates,

@@ -28,12 +28,14 @@ class Documents:
 
     Attributes:
         shards: the shards' files.
+        digests: of each shard's content.
         directory: where their signatures are.
         begins: S + 1 numbers, the first document of each shard, and N.
         table: N rows, columns as `sign_shard` writes them.
     """
 
     shards: Sequence[Path]
+    digests: Sequence[str]
     directory: Path
     begins: Numbers
     table: pa.Table
@@ -131,7 +133,7 @@ class Documents:
         return np.asarray(order.to_numpy(), np.int64)
 
 
-def read_documents(directory: Path, shards: Sequence[Path]) -> Documents:
+def read_documents(directory: Path, shards: Sequence[Path], digests: Sequence[str]) -> Documents:
     """What was signed of all shards.
 
     Raises:
@@ -140,7 +142,7 @@ def read_documents(directory: Path, shards: Sequence[Path]) -> Documents:
     tables = [pq.read_table(directory / f"{shard.stem}.documents.parquet") for shard in shards]
     begins = np.cumsum([0, *map(len, tables)])
     table = pa.concat_tables(tables).combine_chunks()
-    documents = Documents(shards, directory, begins, table)
+    documents = Documents(shards, digests, directory, begins, table)
     _require_distinct_ids(documents)
     return documents
 

@@ -158,6 +158,11 @@ def _context(part: str, follows: bool, precedes: bool, length: int) -> str:
     return CUT if part else ""
 
 
+def shortened(text: str) -> str:
+    """A text as one cell shows it."""
+    return _joined([_cut(text, CELL)])
+
+
 def _joined(parts: Iterable[str]) -> str:
     return UNPRINTABLE.sub("\ufffd", re.sub(f"{CUT}{CUT}+", CUT, "".join(parts)))
 
@@ -283,7 +288,7 @@ class EvaluationFile(TypedDict):
     documents: int
 
 
-def contamination(files: Sequence[EvaluationFile]) -> Table:
+def evaluation_table(files: Sequence[EvaluationFile]) -> Table:
     """How much of each evaluation set stands in the corpus, ordered by file."""
     columns = [
         "evaluation set", "items", "too short to look for", "found in the corpus",

@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 from nativize.artifact import REPORT, Report, ShardTask, Workplace
 from nativize.dedup.banding import measure_detection, measurement_identity, sample_of
 from nativize.dedup.compare import similarities
+from nativize.dedup.contamination import Contamination
 from nativize.dedup.documents import Documents, Numbers
+from nativize.dedup.frequent_lines import LineCuts
 from nativize.dedup.picture import draw_cluster_sizes, draw_detection
-from nativize.dedup.report import ExamplePair, choose_examples, examples, largest_clusters
+from nativize.dedup.report import (
+    ExamplePair,
+    choose_examples,
+    evaluation_table,
+    examples,
+    largest_clusters,
+)
 from nativize.dedup.sign import Signing
 from nativize.dedup.sketch import sign
 from nativize.dedup.stored import read_rows
@@ -33,7 +41,6 @@ def show(
 ) -> None:
     """Pictures and tables below report/; the curve is drawn again only for other texts."""
     report = place.out / REPORT
-    report.mkdir(exist_ok=True)
     if signing.dedup.near:
         _show_curve(documents, signing, place, engine)
     by_text = table.filter(pc.not_equal(table["kind"], "url"))
@@ -42,6 +49,17 @@ def show(
         draw_cluster_sizes(sizes, report / "cluster_sizes.png")
         _write(report / "largest_clusters.json", largest_clusters(by_text))
         _write(report / "examples.json", examples(_example_pairs(documents, table)))
+
+
+def show_tables(place: Workplace, contamination: Contamination, cuts: LineCuts) -> None:
+    """What was found of evaluation sets and which lines were cut, where these steps are on."""
+    report = place.out / REPORT
+    report.mkdir(exist_ok=True)
+    if contamination.files:
+        _write(report / "evaluation_sets.json", evaluation_table(contamination.files))
+        _write(report / "evaluation_pieces.json", contamination.shown)
+    if cuts.shown:
+        _write(report / "frequent_lines.json", cuts.shown)
 
 
 def _write(path: Path, table: object) -> None:
@@ -53,7 +71,8 @@ def _show_curve(
 ) -> None:
     sample = np.sort(sample_of(np.asarray(documents.column("digest_high"), np.uint64)))
     texts = texts_of(documents, sample)
-    identity = measurement_identity(texts, signing.banding(), signing.dedup.seed)
+    measurement = measurement_identity(texts, signing.banding(), signing.dedup.seed)
+    identity = {**measurement, **signing.identity(), "threshold": signing.dedup.threshold}
     task = ShardTask(CURVE, identity, (texts, signing))
     place.step(CURVE).shards.build(engine, draw_curve, [task], place.out / REPORT)
 

@@ -6,7 +6,7 @@ nothing else, for it is opened once a band; ``<shard>.places.npy`` a byte a perm
 makes them for new shards.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from nativize.dedup.shingles import Shingling, mix
 from nativize.dedup.sketch import sign
 from nativize.dedup.urls import canonical
 from nativize.errors import CorpusError
-from nativize.recipe import Dedup, Language
+from nativize.recipe import Dedup, Language, identity
 from nativize.texts import Texts
 
 READ_COLUMNS = ("id", "text", "url", "source", "fetched_at", "perplexity", "bucket")
@@ -39,6 +39,20 @@ class Signing:
     language: Language
     dedup: Dedup
     buckets: BucketRule | None
+
+    def identity(self) -> dict[str, object]:
+        """What a shard's signatures depend on beside the shard, as plain JSON."""
+        banding, dedup = self.banding(), self.dedup
+        return {
+            "shingle": self.language.shingle,
+            "shingle_length": dedup.shingle_length,
+            "fold": identity(dedup.fold),
+            "seed": dedup.seed,
+            "permutations": dedup.permutations,
+            "bands": [banding.bands, banding.rows],
+            "url": dedup.url,
+            "buckets": asdict(self.buckets) if self.buckets else None,
+        }
 
     def shingling(self) -> Shingling:
         return Shingling.of(self.language, self.dedup)

@@ -45,7 +45,7 @@ class Decontamination(Section):
 
 
 class Dedup(Section):
-    """Duplicates by URL, text and similarity; the held-out split."""
+    """Evaluation sets; duplicates by URL, text, similarity and line; the held-out split."""
 
     url: bool = Field(
         False, description="One document per URL; off, for parts of a page share its URL."
@@ -61,6 +61,10 @@ class Dedup(Section):
     )
     rows: Positive | None = None
     fold: Fold = Field(default_factory=Fold)
+    lines: FrequentLines | None = Field(
+        None, description="Off unless given: FineWeb measured that it made models worse."
+    )
+    decontamination: Decontamination | None = None
     heldout_share: Share = Field(0.02, description="Share of clusters held out for evaluation.")
     seed: int = 1
 

@@ -52,6 +52,7 @@ def make_replay_corpus(
         language=replay.language,
         dedup=replay.dedup,
         buckets=None,
+        directory=directory,
         engine=engine,
     )
     steps = {"read": read, "filtered": kept}

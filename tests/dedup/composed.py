@@ -102,6 +102,17 @@ def ids(out: Path, *splits: Split) -> set[str]:
     }
 
 
+def kept_texts(out: Path) -> dict[str, str]:
+    """Id → text of all documents of a corpus, without what is cut out of them."""
+    batches = [
+        batch
+        for split in SPLITS
+        for name in shard_names(out)
+        for batch in read_shard(out, name, split, ["id", "text"])
+    ]
+    return {row["id"]: row["text"] for batch in batches for row in batch.to_pylist()}
+
+
 def survivors(out: Path) -> set[str]:
     return ids(out)
 

@@ -27,7 +27,7 @@ from nativize.dedup.report import (
     ExamplePair,
     align,
     choose_examples,
-    contamination,
+    evaluation_table,
     examples,
     largest_clusters,
     side_by_side,
@@ -297,7 +297,7 @@ def test_the_largest_groups_are_named_by_their_survivor(survivors: bool) -> None
 
 
 def test_contamination_is_told_by_evaluation_file() -> None:
-    table = contamination(
+    table = evaluation_table(
         [
             {"file": "b.jsonl", "items": 10, "too_short": 10, "found": 0, "documents": 0},
             {"file": "a.jsonl", "items": 50, "too_short": 10, "found": 4, "documents": 7},

@@ -1,0 +1,219 @@
+"""A line of many documents stays in the best of them; nothing else of any text is lost."""
+
+import random
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nativize.artifact import REPORT, Artifact, ArtifactStore, Inputs, Report, file_digests
+from nativize.dedup import DEDUPLICATE, deduplicate
+from nativize.dedup.fold import fold
+from nativize.engine import LocalEngine
+from nativize.recipe import Dedup, Fold, FrequentLines
+from tests.dedup.composed import (
+    JAPANESE,
+    document,
+    fates,
+    kept_texts,
+    run,
+    survivors,
+    text_of,
+    write_shards,
+)
+
+NOTICE = "著作権は全て編集部にあります。無断転載を禁じます。"
+PAGES = [text_of(number, 60) for number in range(12)]
+
+
+def pages(lines: list[str]) -> list[dict[str, Any]]:
+    """Documents of one page each, the first the best, with some lines in the same places."""
+    return [
+        document(f"{number:02d}", text.replace("@", PAGES[number]), perplexity=float(number))
+        for number, text in enumerate(lines)
+    ]
+
+
+def cut(tmp_path: Path, documents: list[dict[str, Any]], shards: int = 3, **lines: int) -> Report:
+    """The stage with frequent lines and nothing else that loses text."""
+    scored = write_shards(tmp_path / "in", documents, shards)
+    settings = {"minimum_documents": 3, "minimum_characters": 10, **lines}
+    return run(
+        scored, tmp_path / "out", heldout_share=0.0, near=False, lines=FrequentLines(**settings)
+    )
+
+
+def test_a_line_of_many_documents_stays_in_the_best_of_them_alone(tmp_path: Path) -> None:
+    report = cut(tmp_path, pages([f"@\n{NOTICE}\nend {n}" for n in range(4)]))
+    texts = kept_texts(tmp_path / "out")
+    assert texts["00"] == f"{PAGES[0]}\n{NOTICE}\nend 0"
+    assert [texts[f"{n:02d}"] for n in (1, 2, 3)] == [f"{PAGES[n]}\nend {n}" for n in (1, 2, 3)]
+    assert report.metrics["frequent_lines"] == 1
+
+
+def test_lines_of_fewer_documents_and_short_lines_stay(tmp_path: Path) -> None:
+    documents = pages(
+        ["@\nはい、そうです。", f"@\nはい、そうです。\n{NOTICE}", f"@\nはい、そうです。\n{NOTICE}"]
+    )
+    cut(tmp_path, documents)
+    assert kept_texts(tmp_path / "out") == {one["id"]: one["text"] for one in documents}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [f"  {NOTICE}  ", NOTICE.replace("。", " "), f"{NOTICE}\r"],
+    ids=["blanks", "marks", "cr"],
+)
+def test_a_line_is_compared_folded(tmp_path: Path, other: str) -> None:
+    cut(tmp_path, pages([f"{NOTICE}\n@", f"{other}\n@", f"{other}\n@"]))
+    texts = kept_texts(tmp_path / "out")
+    assert (texts["01"], texts["02"]) == (PAGES[1], PAGES[2])
+
+
+def test_a_line_with_uncomposed_marks_is_the_composed_one(tmp_path: Path) -> None:
+    composed, apart = (
+        "がぎぐげござじずぜぞだぢづ",
+        "".join(f"{kana}\u3099" for kana in "かきくけこさしすせそたちつ"),
+    )
+    cut(tmp_path, pages([f"{composed}\n@", f"{apart}\n@", f"{apart}\n@"]))
+    assert kept_texts(tmp_path / "out")["02"] == PAGES[2]
+
+
+def test_what_repeats_in_one_document_alone_is_not_frequent(tmp_path: Path) -> None:
+    documents = pages([f"@\n{NOTICE}\n{NOTICE}\n{NOTICE}", f"@\n{NOTICE}"])
+    cut(tmp_path, documents)
+    assert kept_texts(tmp_path / "out") == {one["id"]: one["text"] for one in documents}
+
+
+def test_a_text_without_a_newline_at_its_end_still_has_none(tmp_path: Path) -> None:
+    cut(
+        tmp_path,
+        pages([f"@\n{NOTICE}", f"@\n{NOTICE}", f"@\n{NOTICE}\n{NOTICE}", f"@\n{NOTICE}\n"]),
+    )
+    texts = kept_texts(tmp_path / "out")
+    assert [texts["01"], texts["02"], texts["03"]] == [PAGES[1], PAGES[2], f"{PAGES[3]}\n"]
+
+
+def test_a_document_of_frequent_lines_alone_is_lost_with_that_reason(tmp_path: Path) -> None:
+    other = NOTICE.replace("編集部", "出版社")
+    documents = pages([f"@\n{NOTICE}\n{other}"] * 3)
+    documents.append(document("empty", f"{NOTICE}\n\n{other} ", perplexity=9.0))
+    report = cut(tmp_path, documents)
+    assert fates(tmp_path / "out")["empty"] == "frequent_lines"
+    assert survivors(tmp_path / "out") == {"00", "01", "02"}
+    assert report.accounts is not None
+    assert report.accounts.dropped["frequent_lines"].documents == 1
+    assert report.metrics["documents_with_cut_lines"] == 2
+    report.accounts.verify("test")
+
+
+def test_every_character_that_is_cut_stands_in_the_books(tmp_path: Path) -> None:
+    report = cut(tmp_path, pages([f"@\n{NOTICE}", f"{NOTICE}\n@", f"@\n{NOTICE}\nend"]))
+    assert report.accounts is not None
+    report.accounts.verify("test")
+    texts = kept_texts(tmp_path / "out").values()
+    assert report.accounts.kept.characters == sum(map(len, texts))
+    assert report.accounts.kept.bytes == sum(len(text.encode()) for text in texts)
+
+
+def test_copies_of_one_page_do_not_make_its_lines_frequent(tmp_path: Path) -> None:
+    documents = [
+        document(str(number), f"{PAGES[0]}\n{NOTICE}{' ' * number}") for number in range(5)
+    ]
+    cut(tmp_path, documents)
+    assert list(kept_texts(tmp_path / "out").values()) == [documents[-1]["text"]]
+
+
+def test_lines_that_most_documents_have_are_shown(tmp_path: Path) -> None:
+    cut(tmp_path, pages([f"@\n{NOTICE}"] * 3))
+    shown = (tmp_path / "out" / REPORT / "frequent_lines.json").read_text(encoding="utf-8")
+    assert f'["{NOTICE}", 3, "00"]' in shown
+
+
+def materialise(root: Path, scored: Path, state: str, workers: int = 1) -> Artifact:
+    return ArtifactStore(root, "test").materialise(
+        DEDUPLICATE,
+        {},
+        Inputs(outside={"scored": state}),
+        lambda place: deduplicate(
+            scored,
+            place,
+            language=JAPANESE,
+            dedup=Dedup(lines=FrequentLines(minimum_documents=3)),
+            buckets=None,
+            engine=LocalEngine(workers),
+        ),
+    )
+
+
+def some_pages() -> list[dict[str, Any]]:
+    generator = random.Random(5)
+    notices = [text_of(1_000 + number, 20) for number in range(6)]
+    return [
+        document(f"{n:03d}", "\n".join([text_of(n, 80), *generator.sample(notices, 3)]))
+        for n in range(40)
+    ]
+
+
+def test_neither_the_order_of_shards_nor_workers_matter(tmp_path: Path) -> None:
+    documents = some_pages()
+    one = materialise(tmp_path / "a", write_shards(tmp_path / "1", documents, 4), "1")
+    two = materialise(tmp_path / "b", write_shards(tmp_path / "2", documents, 4), "1", workers=2)
+    assert one.content == two.content
+    turned = materialise(tmp_path / "c", write_shards(tmp_path / "3", documents[::-1], 7), "1")
+    assert kept_texts(turned.path) == kept_texts(one.path)
+    assert len(set(kept_texts(one.path).values())) == 40
+
+
+def test_a_refresh_reads_new_shards_alone_and_equals_a_run_from_scratch(tmp_path: Path) -> None:
+    documents = some_pages()
+    scored = write_shards(tmp_path / "in", documents[:30], 3)
+    materialise(tmp_path / "store", scored, "old")
+    read = tmp_path / "store" / "shards" / DEDUPLICATE.name
+    assert len(list(read.glob("*/*.lines.npy"))) == 3
+    more = write_shards(tmp_path / "more", documents[30:], 1) / "web-00000.parquet"
+    more.rename(scored / "web-00009.parquet")
+    second = materialise(tmp_path / "store", scored, "new")
+    assert len(list(read.glob("*/*.lines.npy"))) == 4
+    assert second.content == materialise(tmp_path / "another", scored, "new").content
+    assert file_digests(second.path) != {}
+
+
+LINES = st.lists(
+    st.sampled_from(["", " ", "a", "ab!", "Ａｂ", "か\u3099き", "がき", "…", "xy z", "漢字\r"]),
+    max_size=5,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(LINES.map("\n".join), min_size=1, max_size=6), st.integers(2, 3))
+def test_what_is_kept_is_what_plain_python_keeps(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], minimum: int
+) -> None:
+    """Whatever the lines are, by the definition: folded lines in a dictionary."""
+    documents = [document(f"{n}", text, perplexity=float(n)) for n, text in enumerate(texts)]
+    root = tmp_path_factory.mktemp("lines")
+    scored = write_shards(root / "in", documents, 2)
+    lines = FrequentLines(minimum_documents=minimum, minimum_characters=2)
+    run(scored, root / "out", heldout_share=0.0, near=False, exact=False, lines=lines)
+    owners: dict[str, list[int]] = defaultdict(list)
+    folded = [[fold(line, Fold()) for line in text.split("\n")] for text in texts]
+    for number, some in enumerate(folded):
+        for line in set(some):
+            owners[line].append(number)
+    expected = {}
+    for number, (text, some) in enumerate(zip(texts, folded, strict=True)):
+        stays = [
+            len(line) < 2 or len(owners[line]) < minimum or owners[line][0] == number
+            for line in some
+        ]
+        remaining = [line for line, kept in zip(some, stays, strict=True) if kept]
+        if all(stays) or any(remaining):
+            lines_of = text.split("\n")
+            expected[str(number)] = "\n".join(
+                line for line, kept in zip(lines_of, stays, strict=True) if kept
+            )
+    assert kept_texts(root / "out") == expected
