@@ -29,6 +29,10 @@ class BucketRule:
     def of(cls, quality: Quality) -> "BucketRule":
         return cls(quality.bucket_shares, quality.keep_sources)
 
+    def identity(self) -> dict[str, object]:
+        """What the rule says, as plain JSON."""
+        return {"shares": self.shares.model_dump(), "keep_sources": list(self.keep_sources)}
+
     def dropped(self, table: pa.Table, where: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         """Each bucket in the table with a mask of its documents that do not go on.
 

@@ -6,7 +6,7 @@ nothing else, for it is opened once a band; ``<shard>.places.npy`` a byte a perm
 makes them for new shards.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Signing:
             "permutations": dedup.permutations,
             "bands": [banding.bands, banding.rows],
             "url": dedup.url,
-            "buckets": asdict(self.buckets) if self.buckets else None,
+            "buckets": self.buckets.identity() if self.buckets else None,
         }
 
     def shingling(self) -> Shingling:
