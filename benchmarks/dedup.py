@@ -1,48 +1,45 @@
-"""Near-duplicate detection beside datasketch: speed, memory, recall, precision, refresh.
+"""Near-duplicate removal beside its peers: speed, memory, recall, precision, growth, refresh.
 
 Real pages with planted copies where text lies beside the project, composed ones elsewhere; the
 truth is every pair at or above a Jaccard similarity of 0.8 over 5-character shingles of text folded
 alike for all (`benchmarks.dedup_truth`). Recall: the share of true pairs whose documents end in one
-cluster. Precision: the share of claimed pairs that are true; an index claims its candidates, we
-claim every document that we remove against some document of its cluster at or above the threshold.
-One core each. Ours is the whole stage, Parquet in, fates and clusters out; datasketch gets texts in
-memory, and as much of them as it does in a minute. Run it by `python -m benchmarks.dedup`.
+cluster. Precision: the share of removed documents that are at least 0.8 similar to some document of
+their cluster. All contenders run on one core in processes of their own; the peers get texts in
+memory (`benchmarks/peers/run_dedup.py`), and as much of them as they do in about half a minute.
+"nativize, in memory" is the same task; "nativize" is the whole stage, Parquet in, corpus out, every
+candidate compared exactly. Run it by ``make bench NAME=dedup``; ``--full`` grows to 1 GB.
 """
 
 import argparse
 import importlib.metadata
 import json
-import os
 import platform
+import random
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-from datasketch import MinHash, MinHashLSH
-
+from benchmarks import dedup_limits, dedup_tables
 from benchmarks.dedup_data import edited, grown, mixed, write_shards
-from benchmarks.dedup_truth import SHINGLE, THRESHOLD, Pairs, folded, head, truth
-from benchmarks.peers.measure import peak_megabytes
-from nativize.artifact import ArtifactStore, Inputs
-from nativize.dedup import DEDUPLICATE, deduplicate
-from nativize.engine import LocalEngine
-from nativize.recipe import Dedup, Fold, Language
+from benchmarks.dedup_ours import in_a_process, warm
+from benchmarks.dedup_truth import THRESHOLD, Pairs, head, truth
+from benchmarks.peers import environment
 
 ROOT = Path(__file__).resolve().parent.parent
-SETTINGS = Dedup(heldout_share=0.0, fold=Fold(punctuation=False))
-BANDS, ROWS = 20, 6
 SHARDS = 8
-DATASKETCH_MEGABYTES = 4.0
-GROWTH_MEGABYTES = (50, 200)
-
-Pair = tuple[int, int]
+PEERS = {
+    "datasketch-loop": 4, "datasketch-bulk": 16, "rensa": 51, "daft": 51, "text-dedup": 16,
+    "datatrove": 6,
+}  # fmt: skip
+"""Megabytes that each gets."""
+CUTS_WORDS = ("datatrove",)
+"""Peers that cut text without spaces into words, by a dictionary of one language."""
+GROWTH_MEGABYTES = (10, 50, 200)
+FULL_MEGABYTES = (*GROWTH_MEGABYTES, 1_000)
+REFRESH_COPIES = 0.29
 
 
 @dataclass(frozen=True)
@@ -53,42 +50,75 @@ class Result:
     megabytes: float
     megabytes_per_second: float
     documents_per_second: float
+    peak_megabytes: float
     recall: float
     precision: float
+
+
+@dataclass(frozen=True)
+class Grown:
+    """The whole stage over so much text."""
+
+    megabytes: float
+    documents: int
+    megabytes_per_second: float
+    peak_megabytes: float
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=float, default=51.0, help="UTF-8 text, about")
-    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--full", action="store_true", help="grow to 1 GB")
+    parser.add_argument("--without-peers", action="store_true")
     options = parser.parse_args()
-    if options.worker:
-        print(json.dumps(walk(Path(options.worker[0]), options.worker[1] == "verified")))
-        return
     texts = mixed(int(options.megabytes * 1e6))
     print(f"{len(texts)} documents, {size_of(texts):.1f} MB; finding the truth")
     pairs = truth(texts)
     print(f"{len(pairs)} pairs at or above {THRESHOLD}")
-    results = [ours(texts, pairs, verified=True), ours(texts, pairs, verified=False)]
-    few = up_to(texts, DATASKETCH_MEGABYTES)
-    for name, sketch in (("datasketch loop", in_a_loop), ("datasketch bulk", in_bulk)):
-        results.append(peer(name, sketch, few, head(pairs, len(few))))
+    results = [
+        ours("nativize, in memory", "memory", texts, pairs),
+        ours("nativize", "stage", texts, pairs),
+        ours("nativize, with pictures", "pictures", texts, pairs),
+        ours("nativize, unverified", "unverified", texts, pairs),
+    ]
+    if not options.without_peers:
+        results += [peer(name, texts, pairs) for name in PEERS]
     show(results)
-    memory, refresh = megabytes_per_million(), refresh_ratio(texts)
-    fastest = max(result.megabytes_per_second for result in results[2:])
-    figures = {
-        "mb_s": round(results[0].megabytes_per_second, 1),
-        "speed_ratio": round(results[0].megabytes_per_second / fastest, 1),
-        "recall": round(results[0].recall, 5),
-        "precision": round(results[0].precision, 5),
-        "mb_per_million": round(memory),
-        "refresh_ratio": round(refresh, 4),
-    }
-    write_results(results, figures)
+    dedup_tables.main()
+    limits = dedup_limits.main(texts[:4_000])
+    curve = growth(FULL_MEGABYTES if options.full else GROWTH_MEGABYTES)
+    refresh = refresh_ratio(FULL_MEGABYTES[-1] if options.full else GROWTH_MEGABYTES[-1])
+    figures = figures_of(results, curve, refresh)
+    write_results(results, curve, limits, figures)
     print("figures: " + " ".join(f"{key}={value}" for key, value in figures.items()))
 
 
-def size_of(texts: Sequence[str]) -> float:
+def figures_of(
+    results: Sequence[Result], curve: Sequence[Grown], refresh: float
+) -> dict[str, float]:
+    by_name = {result.name: result for result in results}
+    memory, whole = by_name["nativize, in memory"], by_name["nativize"]
+    peers = [
+        result.megabytes_per_second
+        for result in results
+        if result.name in PEERS and result.name not in CUTS_WORDS
+    ]
+    few, many = curve[-2:]
+    per_million = (many.peak_megabytes - few.peak_megabytes) / (many.documents - few.documents)
+    figures = {
+        "mb_s": round(memory.megabytes_per_second, 1),
+        "stage_mb_s": round(whole.megabytes_per_second, 1),
+        "speed_ratio": round(memory.megabytes_per_second / max(peers), 1) if peers else 0.0,
+        "stage_ratio": round(whole.megabytes_per_second / max(peers), 1) if peers else 0.0,
+        "recall": round(whole.recall, 5),
+        "precision": round(whole.precision, 5),
+        "mb_per_million": round(1e6 * per_million),
+        "refresh_ratio": round(refresh, 4),
+    }
+    return figures if peers else {k: v for k, v in figures.items() if "ratio" not in k[:11]}
+
+
+def size_of(texts: Iterable[str]) -> float:
     return sum(len(text.encode()) for text in texts) / 1e6
 
 
@@ -100,169 +130,164 @@ def up_to(texts: Sequence[str], megabytes: float) -> Sequence[str]:
     return texts[:taken]
 
 
-def walk(root: Path, verified: bool) -> dict[str, Any]:
-    """The stage over ``root``/in, into the store beside it: its seconds and highest memory."""
-    dedup = SETTINGS.model_copy(update={"verify": verified})
-    store = ArtifactStore(root / "store", "benchmark")
-    names = ",".join(sorted(path.name for path in (root / "in").iterdir()))
-    started, used = time.perf_counter(), time.process_time()
-    artifact = store.materialise(
-        DEDUPLICATE,
-        {},
-        Inputs(outside={"names": names, "verified": str(verified)}),
-        lambda place: deduplicate(
-            root / "in", place, language=Language(code="ja"), dedup=dedup, buckets=None,
-            engine=LocalEngine(1),
-        ),
-    )  # fmt: skip
-    return {
-        "seconds": time.perf_counter() - started,
-        "cpu_seconds": time.process_time() - used,
-        "peak_mb": peak_megabytes(),
-        "corpus": str(artifact.path),
-        "content": artifact.content,
-    }
-
-
-def in_a_process(root: Path, *, verified: bool = True) -> dict[str, Any]:
-    """`walk` in a process of its own on one core, after one that compiles."""
-    command = [sys.executable, "-m", "benchmarks.dedup", "--worker", str(root)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, "verified" if verified else "unverified"],
-        check=True, capture_output=True, text=True, cwd=ROOT, env=environment,
-    )  # fmt: skip
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
-
-
-def ours(texts: Sequence[str], pairs: Pairs, *, verified: bool) -> Result:
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
+def ours(name: str, kind: str, texts: Sequence[str], pairs: Pairs) -> Result:
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        write_documents(root / "documents.jsonl", texts)
         write_shards(root / "in", texts, SHARDS)
-        in_a_process(root, verified=verified)  # compiles, and is thrown away
-        shutil.rmtree(root / "store")
-        measured = in_a_process(root, verified=verified)
-        rows = pq.read_table(Path(measured["corpus"]) / "clusters.parquet").to_pylist()
-    members: dict[str, list[int]] = {}
-    for row in rows:
-        members.setdefault(row["cluster"], []).append(int(row["id"]))
-    cluster = {number: name for name, numbers in members.items() for number in numbers}
-    found = sum(i in cluster and cluster[i] == cluster.get(j) for i, j in pairs)
-    linked = {number for pair in pairs if pair_is_in(pair, cluster) for number in pair}
-    removed = [int(row["id"]) for row in rows if row["kept"] != row["id"]]
+        warm(kind, root)
+        return result(name, texts, pairs, in_a_process(kind, root))
+
+
+def peer(name: str, texts: Sequence[str], pairs: Pairs) -> Result:
+    few = up_to(texts, PEERS[name])
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "documents.jsonl"
+        write_documents(path, few)
+        answer = environment.run("run_dedup.py", str(path), name)
+    return result(name, few, head(pairs, len(few)), answer)
+
+
+def result(name: str, texts: Sequence[str], pairs: Pairs, answer: dict[str, Any]) -> Result:
+    """What a contender's pairs, joined to clusters, are worth."""
+    cluster = clusters(len(texts), answer["pairs"])
+    found = sum(cluster[i] == cluster[j] for i, j in pairs)
+    similar = {one for pair in pairs if cluster[pair[0]] == cluster[pair[1]] for one in pair}
+    sizes: dict[int, list[int]] = {}
+    for number, first in enumerate(cluster):
+        sizes.setdefault(first, []).append(number)
+    together = [members for members in sizes.values() if len(members) > 1]
+    removed = sum(len(members) - 1 for members in together)
+    # whoever stays has none to answer for: of each cluster as many may be right as are removed
+    right = sum(min(len(m) - 1, sum(one in similar for one in m)) for m in together)
     size = size_of(texts)
-    return Result(
-        "nativize" if verified else "nativize, unverified",
+    line = Result(
+        name,
         round(size, 1),
-        size / measured["cpu_seconds"],
-        len(texts) / measured["cpu_seconds"],
-        found / len(pairs),
-        sum(number in linked for number in removed) / len(removed),
+        round(size / answer["seconds"], 2),
+        round(len(texts) / answer["seconds"], 1),
+        round(answer["peak_mb"], 1),
+        round(found / max(len(pairs), 1), 5),
+        round(right / max(removed, 1), 5),
     )
+    print(f"{name}: {line.megabytes_per_second} MB/s")
+    return line
 
 
-def pair_is_in(pair: Pair, cluster: dict[int, str]) -> bool:
-    return pair[0] in cluster and cluster[pair[0]] == cluster.get(pair[1])
+def clusters(documents: int, pairs: Iterable[Sequence[int]]) -> list[int]:
+    """For each document the first of those it is joined with."""
+    parents = list(range(documents))
+
+    def root(one: int) -> int:
+        while parents[one] != one:
+            parents[one] = parents[parents[one]]
+            one = parents[one]
+        return one
+
+    for first, second in pairs:
+        one, other = root(first), root(second)
+        parents[max(one, other)] = min(one, other)
+    return [root(one) for one in range(documents)]
 
 
-def in_a_loop(texts: Sequence[str]) -> list[MinHash]:
-    """As its documentation begins: one update a shingle."""
-    signatures = []
+def write_documents(path: Path, texts: Sequence[str]) -> None:
+    with path.open("w", encoding="utf-8") as lines:
+        for number, text in enumerate(texts):
+            lines.write(json.dumps({"id": str(number), "text": text}) + "\n")
+
+
+def growth(sizes: Sequence[int]) -> list[Grown]:
+    """The whole stage over more and more text, in shards of 6 MB."""
+    curve = []
+    for megabytes in sizes:
+        with tempfile.TemporaryDirectory() as directory:
+            root = Path(directory)
+            documents = write_grown(root / "in", megabytes)
+            answer = in_a_process("stage", root)
+        rate = megabytes / answer["seconds"]
+        curve.append(Grown(megabytes, documents, round(rate, 1), round(answer["peak_mb"], 1)))
+        print(f"{megabytes} MB, {documents} documents: {rate:.1f} MB/s, {answer['peak_mb']:.0f} MB")
+    return curve
+
+
+def write_grown(directory: Path, megabytes: float) -> int:
+    """Shards of grown text of about 6 MB each; how many documents."""
+    written = 0
+    for texts in portions(grown(int(megabytes * 1e6)), 6e6):
+        write_shards(directory, texts, 1, first=written)
+        written += len(texts)
+    return written
+
+
+def portions(texts: Iterator[str], size: float) -> Iterator[list[str]]:
+    part: list[str] = []
+    left = size
     for text in texts:
-        signature = MinHash(num_perm=BANDS * ROWS)
-        for shingle in shingles(text):
-            signature.update(shingle.encode())
-        signatures.append(signature)
-    return signatures
+        part.append(text)
+        left -= len(text.encode())
+        if left <= 0:
+            yield part
+            part, left = [], size
+    if part:
+        yield part
 
 
-def in_bulk(texts: Sequence[str]) -> list[MinHash]:
-    """Its vectorised interface."""
-    sets = [[shingle.encode() for shingle in shingles(text)] for text in texts]
-    return list(MinHash.bulk(sets, num_perm=BANDS * ROWS))
-
-
-def shingles(text: str) -> set[str]:
-    text = folded(text)
-    return {text[at : at + SHINGLE] for at in range(len(text) - SHINGLE + 1)}
-
-
-def peer(
-    name: str, sketch: Callable[[Sequence[str]], list[MinHash]], texts: Sequence[str], pairs: Pairs
-) -> Result:
-    used = time.process_time()
-    index = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
-    claimed: set[Pair] = set()
-    for number, signature in enumerate(sketch(texts)):
-        claimed |= {(int(other), number) for other in index.query(signature)}
-        index.insert(number, signature)
-    seconds = time.process_time() - used
-    right = len(claimed & pairs.keys())
-    size = size_of(texts)
-    return Result(
-        name, round(size, 1), size / seconds, len(texts) / seconds, right / len(pairs),
-        right / max(len(claimed), 1),
-    )  # fmt: skip
-
-
-def megabytes_per_million() -> float:
-    """Memory of a million documents more, from two sizes of a growing corpus."""
-    points = []
-    for megabytes in GROWTH_MEGABYTES:
-        with tempfile.TemporaryDirectory() as name:
-            root = Path(name)
-            texts = list(grown(megabytes * 1_000_000))
-            write_shards(root / "in", texts, max(SHARDS, megabytes // 6))
-            measured = in_a_process(root)
-        points.append((len(texts), measured["peak_mb"]))
-        rate = megabytes / measured["cpu_seconds"]
-        print(f"{megabytes} MB, {len(texts)} documents: {rate:.1f} MB/s, {points[-1][1]:.0f} MB")
-    (few, low), (many, high) = points
-    return (high - low) / (many - few) * 1e6
-
-
-def refresh_ratio(texts: Sequence[str]) -> float:
+def refresh_ratio(megabytes: int) -> float:
     """Processor time of 1 % new documents, 29 % of them copies, as a share of the first run's."""
-    import random
-
     generator = random.Random(11)
-    documents = list(grown(GROWTH_MEGABYTES[-1] * 1_000_000))
-    count = len(documents) // 100
-    old, fresh = documents[:-count], documents[-count:]
-    for at in range(int(0.29 * count)):
-        fresh[at] = edited(generator.choice(old), texts[:200], generator)
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        write_shards(root / "in", old, 99)
-        full = in_a_process(root)
-        write_shards(root / "in", fresh, 1, first=len(old))
-        part = in_a_process(root)
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        documents = write_grown(root / "in", megabytes)
+        full = in_a_process("stage", root)
+        fresh = new_documents(megabytes, documents // 100, generator)
+        write_shards(root / "in", fresh, 1, first=documents)
+        part = in_a_process("stage", root)
         shutil.rmtree(root / "store")
-        if in_a_process(root)["content"] != part["content"]:
+        if in_a_process("stage", root)["content"] != part["content"]:
             raise SystemExit("a refresh differs from a run from scratch")
-    print(f"full {full['cpu_seconds']:.2f} s, refresh {part['cpu_seconds']:.2f} s")
-    return float(part["cpu_seconds"] / full["cpu_seconds"])
+    print(f"full {full['seconds']:.2f} s, refresh {part['seconds']:.2f} s")
+    return float(part["seconds"] / full["seconds"])
+
+
+def new_documents(megabytes: int, count: int, generator: random.Random) -> list[str]:
+    """Copies of documents spread over the whole corpus, and texts that nobody has."""
+    copies = int(REFRESH_COPIES * count)
+    every = list(grown(int(megabytes * 1e6)))
+    chosen = generator.sample(every, count)
+    others = ["".join(generator.sample(text, len(text))) for text in chosen[copies:]]
+    return [edited(text, every[:200], generator) for text in chosen[:copies]] + others
 
 
 def show(results: Sequence[Result]) -> None:
-    print(f"\n{'':22}{'MB':>7}{'MB/s':>8}{'docs/s':>9}{'recall':>9}{'precision':>11}")
-    for result in results:
+    head_line = (
+        f"{'':24}{'MB':>7}{'MB/s':>8}{'docs/s':>9}{'peak MB':>9}{'recall':>9}{'precision':>11}"
+    )
+    print(f"\n{head_line}")
+    for line in results:
         print(
-            f"{result.name:22}{result.megabytes:7.1f}{result.megabytes_per_second:8.2f}"
-            f"{result.documents_per_second:9.0f}{result.recall:9.4f}{result.precision:11.4f}"
+            f"{line.name:24}{line.megabytes:7.1f}{line.megabytes_per_second:8.2f}"
+            f"{line.documents_per_second:9.0f}{line.peak_megabytes:9.0f}{line.recall:9.4f}"
+            f"{line.precision:11.4f}"
         )
 
 
-def write_results(results: Sequence[Result], figures: dict[str, float]) -> None:
+def write_results(
+    results: Sequence[Result],
+    curve: Sequence[Grown],
+    limits: dict[str, float],
+    figures: dict[str, float],
+) -> None:
     machine = f"{platform.system()}-{platform.machine()}".lower()
     path = ROOT / "benchmarks" / "results" / f"dedup-{machine}.json"
-    packages = ("numba", "numpy", "pyarrow", "datasketch")
+    packages = ("numba", "numpy", "pyarrow")
     content = {
         "figures": figures,
         "results": [asdict(result) for result in results],
+        "growth": [asdict(point) for point in curve],
+        "limits": {name: round(value, 3) for name, value in limits.items()},
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in packages},
+        "peers": environment.REQUIREMENTS.read_text("utf-8").splitlines()[1:],
     }
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

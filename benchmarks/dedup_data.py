@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from benchmarks import real_text
-from nativize.crawl.document import SCHEMA
+from nativize.crawl.document import SCHEMA, DocumentFile
 
 LANGUAGES = ("ja", "en")
 PAGE_CHARACTERS = (1_000, 6_000)
@@ -31,6 +32,8 @@ NEIGHBOURHOOD = 40
 """A copy follows its original within so many documents, so that a head has both."""
 
 SENTENCE = re.compile(r"[^。！？!?.\n]*(?:[。！？!?]+[」』）]*|\.(?=\s)|\n+|$)")
+
+GROWN_FROM = 10_000_000
 
 Edit = Callable[[str, float, Sequence[str], random.Random], str]
 
@@ -169,28 +172,35 @@ def mixed_edits(text: str, similarity: float, pool: Sequence[str], generator: ra
 
 
 def grown(size: int) -> Iterator[str]:
-    """Documents without end of about ``size`` bytes: the mixed ones, then the same in ciphers.
+    """Documents of about ``size`` bytes: the mixed ones, then the same in ciphers.
 
     A cipher replaces every letter by another of its script, another way in each round: text of
     the same lengths and repetitions whose shingles are others.
     """
-    first = mixed(min(size, 10_000_000))
-    yield from first
-    for number in count(1):
-        table = cipher(number, first)
-        yield from (text.translate(table) for text in first)
+    first = mixed(min(size, GROWN_FROM))
+    points = [np.frombuffer(text.encode("utf-32-le"), "<u4") for text in first]
+    sizes = [len(text.encode()) for text in first]
+    letters = np.unique(np.concatenate(points))
+    for number in count():
+        table = cipher(number, letters)
+        for text, length in zip(points, sizes, strict=True):
+            if size <= 0:
+                return
+            size -= length
+            yield table[text].tobytes().decode("utf-32-le")
 
 
-def cipher(number: int, texts: Sequence[str]) -> dict[int, int]:
-    """Which letter stands for which; among those of the same width in UTF-8 and kind."""
+def cipher(number: int, letters: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Which letter stands for which; among those of the same width in UTF-8 and kind; 0: none."""
     generator = random.Random(number)
-    points = sorted({ord(character) for text in texts for character in set(text)})
-    table: dict[int, int] = {}
+    table = np.arange(0x110000, dtype=np.uint32)
+    left = letters.tolist() if number else []
     for kind in (str.islower, str.isupper, is_kana, is_other_letter):
-        letters = [point for point in points if kind(chr(point)) and point not in table]
+        here = [point for point in left if kind(chr(point))]
+        left = [point for point in left if not kind(chr(point))]
         for width in (1, 2, 3, 4):
-            alike = [point for point in letters if len(chr(point).encode()) == width]
-            table |= dict(zip(alike, generator.sample(alike, len(alike)), strict=True))
+            alike = [point for point in here if len(chr(point).encode()) == width]
+            table[alike] = generator.sample(alike, len(alike))
     return table
 
 
@@ -212,9 +222,7 @@ def write_shards(directory: Path, texts: Sequence[str], shards: int, first: int 
 
 def write_shard(path: Path, ids: Sequence[str], texts: Sequence[str]) -> None:
     """One shard of the corpus, as the stage before deduplication leaves it."""
-    columns = {
-        field.name: [""] * len(texts) if field.type == pa.string() else [0] * len(texts)
-        for field in SCHEMA
-    }
-    columns |= {"id": list(ids), "text": list(texts)}
-    pq.write_table(pa.table(columns, schema=SCHEMA), path, compression="zstd")
+    with DocumentFile(path) as shard:
+        empty = {field.name: "" if field.type == pa.string() else 0 for field in SCHEMA}
+        for identifier, text in zip(ids, texts, strict=True):
+            shard.add({**empty, "id": identifier, "text": text})

@@ -18,6 +18,8 @@ from nativize.home import nativize_home
 
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements.txt"
+ALONE = HERE / "requirements-alone.txt"
+"""Packages whose other needs are left out, for nothing measured uses them (Spark, ONNX)."""
 DEFAULT_HOME = HERE.parents[1] / ".nativize"
 INSTALLED = "installed.sha256"
 
@@ -46,7 +48,9 @@ def install() -> Path:
         print(f"installing the peers into {directory()}, once (about a minute, 0.9 GB)")
         (directory() / INSTALLED).unlink(missing_ok=True)
         _run([sys.executable, "-m", "venv", "--clear", str(directory())])
-        _run([str(_python()), "-m", "pip", "install", "-q", "-r", str(REQUIREMENTS)])
+        pip = [str(_python()), "-m", "pip", "install", "-q"]
+        _run([*pip, "-r", str(REQUIREMENTS)])
+        _run([*pip, "--no-deps", "-r", str(ALONE)])
         (directory() / INSTALLED).write_text(_wanted(), encoding="utf-8")
     return _python()
 
@@ -67,7 +71,7 @@ def _python() -> Path:
 
 
 def _wanted() -> str:
-    return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    return hashlib.sha256(REQUIREMENTS.read_bytes() + ALONE.read_bytes()).hexdigest()
 
 
 def _run(command: Sequence[str]) -> str:

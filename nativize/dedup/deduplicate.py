@@ -33,7 +33,7 @@ from nativize.dedup.clusters import (
 )
 from nativize.dedup.contamination import Contamination, contaminated
 from nativize.dedup.corpus import FATES, SHARDS, write_fates
-from nativize.dedup.documents import Documents, read_documents
+from nativize.dedup.documents import Documents, Mask, read_documents
 from nativize.dedup.evaluation_sets import read_evaluation_sets
 from nativize.dedup.frequent_lines import LineCuts, frequent_line_cuts
 from nativize.dedup.known import KnownPairs
@@ -49,11 +49,13 @@ log = logging.getLogger(__name__)
 
 MEMORY = "memory/pairs.parquet"
 """What a refresh need not compare again; no content of the corpus."""
-TRAIN, HELDOUT = "train", "heldout"
 REASONS = {
     URL: "url_duplicate", EXACT: "exact_duplicate", NEAR: "near_duplicate",
     CONTAMINATED: "contaminated", EMPTIED: "frequent_lines",
 }  # fmt: skip
+HELDOUT = len(KINDS)
+WORDS = np.array(["train", *REASONS.values(), "heldout"], object)
+"""What each fate is called in the corpus."""
 
 
 def deduplicate(
@@ -159,14 +161,15 @@ def _line_cuts(
     return frequent_line_cuts(documents, clusters.fates == KEPT, signing, lines, place, engine)
 
 
-def _fates(clusters: Clusters, heldout: NDArray[np.bool_]) -> NDArray[np.str_]:
-    """What becomes of each signed document, in words."""
-    words = np.array([TRAIN, *(REASONS[kind] for kind in range(1, len(KINDS)))])
-    return np.where(heldout & (clusters.fates == KEPT), HELDOUT, words[clusters.fates])
+def _fates(clusters: Clusters, heldout: Mask) -> NDArray[np.int8]:
+    """What becomes of each signed document, as its place in `WORDS`."""
+    fates = clusters.fates.copy()
+    fates[heldout & (fates == KEPT)] = HELDOUT
+    return fates
 
 
 def _write_shards(
-    documents: Documents, fates: NDArray[np.str_], cuts: LineCuts, place: Workplace
+    documents: Documents, fates: NDArray[np.int8], cuts: LineCuts, place: Workplace
 ) -> None:
     """The shards as they are, the fates of all their rows, and what is cut out of them."""
     (place.out / FATES).mkdir()
@@ -175,7 +178,7 @@ def _write_shards(
         place.link(shard, place.out / SHARDS / shard.name)
         begin, end = documents.begins[number : number + 2]
         of_rows = _bucket_fates(shard)
-        of_rows[rows[begin:end]] = fates[begin:end]
+        of_rows[rows[begin:end]] = WORDS[fates[begin:end]]
         write_fates(
             place.out / FATES / shard.name,
             pa.array(of_rows.tolist(), pa.string()),
@@ -191,17 +194,17 @@ def _bucket_fates(shard: Path) -> NDArray[np.object_]:
     return np.array([f"bucket:{bucket}" for bucket in buckets], object)
 
 
-def _accounts(documents: Documents, fates: NDArray[np.str_], cuts: LineCuts) -> Accounts:
+def _accounts(documents: Documents, fates: NDArray[np.int8], cuts: LineCuts) -> Accounts:
     """The books; lines cut out of a document that is kept are lost without a document."""
     characters, sizes = documents.column("characters"), documents.column("bytes")
     accounts = Accounts()
     for fate in np.unique(fates).tolist():
         mask = fates == fate
         count = Count(int(mask.sum()), int(characters[mask].sum()), int(sizes[mask].sum()))
-        if fate in (TRAIN, HELDOUT):
+        if fate in (KEPT, HELDOUT):
             accounts.kept += count
         else:
-            accounts.dropped[fate] = count
+            accounts.dropped[WORDS[fate]] = count
     if cuts.cut.bytes:
         reason, cut = REASONS[EMPTIED], cuts.cut
         part = Count(0, cut.characters, cut.bytes)
@@ -211,18 +214,17 @@ def _accounts(documents: Documents, fates: NDArray[np.str_], cuts: LineCuts) -> 
 
 
 def _metrics(
-    fates: NDArray[np.str_], table: pa.Table, clusters: Clusters, comparison: Comparison
+    fates: NDArray[np.int8], table: pa.Table, clusters: Clusters, comparison: Comparison
 ) -> dict[str, Any]:
     dedup, banding = comparison.signing.dedup, comparison.signing.banding()
-    names, counts = np.unique(fates, return_counts=True)
-    number = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    number = np.bincount(fates, minlength=len(WORDS)).tolist()
     by_text = table.filter(pc.not_equal(table["kind"], "url"))
     sizes = by_text.group_by("cluster").aggregate([("id", "count")])["id_count"].to_numpy()
     return {
-        "train_documents": number.get(TRAIN, 0),
-        "heldout_documents": number.get(HELDOUT, 0),
-        **{f"{REASONS[kind]}s": number.get(REASONS[kind], 0) for kind in (URL, EXACT, NEAR)},
-        "contaminated_documents": number.get(REASONS[CONTAMINATED], 0),
+        "train_documents": number[KEPT],
+        "heldout_documents": number[HELDOUT],
+        **{f"{REASONS[kind]}s": number[kind] for kind in (URL, EXACT, NEAR)},
+        "contaminated_documents": number[CONTAMINATED],
         "clusters": len(sizes),
         "largest_cluster": int(max(sizes, default=1)),
         "candidate_pairs": clusters.candidates,

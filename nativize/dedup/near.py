@@ -28,12 +28,13 @@ from nativize.dedup.compare import BELOW, similarities_of_spans
 from nativize.dedup.documents import Documents, Mask, Numbers
 from nativize.dedup.known import KnownPairs, pair_hashes
 from nativize.dedup.sign import Signing
-from nativize.dedup.stored import StoredTexts, open_texts
+from nativize.dedup.stored import StoredTexts, load_texts
 from nativize.engine import CorpusEngine
 
 log = logging.getLogger(__name__)
 
-PAIRS_IN_ONE_CALL = 100_000
+BYTES_IN_ONE_CALL = 32_000_000
+"""Of text that one call compares: what a process holds at once, however many pairs there are."""
 DEVIATIONS = 5.0
 """Standard deviations below the threshold at which an estimate rules a pair out: p = 3e-7."""
 
@@ -93,7 +94,9 @@ class Comparison:
         numbers = self.texts.numbers_of(pairs)
         spans = self.texts.save_spans()
         order = np.lexsort((numbers[:, 1], numbers[:, 0]))
-        parts = np.array_split(order, max(1, math.ceil(len(order) / PAIRS_IN_ONE_CALL)))
+        sizes = self.texts.sizes()[numbers[order]].sum(axis=1)
+        calls_before = np.cumsum(sizes) // BYTES_IN_ONE_CALL
+        parts = np.split(order, np.flatnonzero(np.diff(calls_before)) + 1)
         calls = [(self.texts.path, spans, numbers[part], self.signing, least) for part in parts]
         similarities = np.empty(len(pairs))
         similarities[order] = np.concatenate(self.engine.map(compare_stored, calls, "compare"))
@@ -104,10 +107,12 @@ def compare_stored(
     texts: Path, spans: Path, pairs: Numbers, signing: Signing, least: float
 ) -> Similarities:
     """Exact similarity of m pairs of the texts in a file."""
-    spans_and_form = np.load(spans)
+    needed, numbers = np.unique(pairs, return_inverse=True)
+    chosen = np.load(spans, mmap_mode="r")[needed]
+    data, places = load_texts(texts, chosen[:, :2])
     return similarities_of_spans(
-        open_texts(texts), spans_and_form[:, :2], spans_and_form[:, 2].astype(bool), pairs,
-        signing.shingling(), least=least,
+        data, places, chosen[:, 2].astype(bool), numbers.reshape(-1, 2), signing.shingling(),
+        least=least,
     )  # fmt: skip
 
 

@@ -100,7 +100,7 @@ def next_hashes(data: Any, stop: int, how: Any, state: Any, units: Any, hashes: 
     before = state[UNITS]
     # the last units of the chunk before this one begin the first shingles of this one
     kept = min(before, how.length - 1)
-    count = _next_units(data, stop, how, state, units, kept)
+    count = next_units(data, stop, how, state, units, kept)
     fresh = count - kept
     state[UNITS] = before + fresh
     if fresh == 0:
@@ -151,7 +151,7 @@ def _roll(units: Any, count: int, length: int, seed: Any, hashes: Any) -> int:
 
 
 @compiled
-def _next_units(data: Any, stop: int, how: Any, state: Any, units: Any, count: int) -> int:
+def next_units(data: Any, stop: int, how: Any, state: Any, units: Any, count: int) -> int:
     """Units after the first ``count`` until the room is full or the document ends; how many."""
     folded, by_words, is_word = how.tables.folded, how.by_words, how.tables.is_word
     at, previous, slow = state[AT], state[PREVIOUS], state[SLOW]

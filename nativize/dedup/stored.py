@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nativize.dedup.documents import Documents, Mask, Numbers
 from nativize.dedup.fold import normal_form
 from nativize.engine import CorpusEngine
+from nativize.errors import CorpusError
 from nativize.texts import Texts
 
 
@@ -49,6 +50,10 @@ class StoredTexts:
             self._fetch(missing)
         order = np.argsort(self.members)
         return np.asarray(order[np.searchsorted(self.members[order], documents)])
+
+    def sizes(self) -> Numbers:
+        """Bytes of each text."""
+        return np.diff(self.ends)
 
     def save_spans(self) -> Path:
         """A file of where all texts begin and end, and whether the kernel takes them as they are.
@@ -105,8 +110,23 @@ def read_rows(path: Path, rows: Numbers) -> pa.ChunkedArray:
         return table["text"].take(pa.array(places))
 
 
-def open_texts(path: Path) -> NDArray[np.uint8]:
-    """The bytes of the file, mapped, not read; an empty file cannot be mapped."""
-    if not path.stat().st_size:
-        return np.empty(0, np.uint8)
-    return np.asarray(np.memmap(path, np.uint8, "r"))
+def load_texts(path: Path, spans: Numbers) -> tuple[NDArray[np.uint8], Numbers]:
+    """The bytes of n ascending spans (n x 2) of a file end to end, and where each lies in them.
+
+    Read, not mapped: the system maps 64 kB around every page that is touched.
+    """
+    lengths = spans[:, 1] - spans[:, 0]
+    ends = np.cumsum(lengths)
+    data = np.empty(int(lengths.sum()), np.uint8)
+    opens = np.flatnonzero(np.append(True, spans[1:, 0] != spans[:-1, 1]))
+    closes = np.append(opens[1:], len(spans)) - 1
+    room, at = memoryview(data.data), 0
+    with path.open("rb", buffering=0) as file:
+        for first, last in zip(spans[opens, 0].tolist(), spans[closes, 1].tolist(), strict=True):
+            file.seek(first)
+            while first < last:
+                read = file.readinto(room[at : at + last - first])
+                if not read:
+                    raise CorpusError(f"{path}: ends before byte {last}; run the walk again")
+                at, first = at + read, first + read
+    return data, np.stack([ends - lengths, ends], axis=1)

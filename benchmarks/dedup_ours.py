@@ -1,0 +1,172 @@
+"""Our contenders, each in a process of its own on one core: the whole stage, and its kernels.
+
+``python -m benchmarks.dedup_ours KIND DIRECTORY``: those of `KINDS` walk the shards in
+DIRECTORY/in, Parquet in, corpus out; "memory" gets the texts of DIRECTORY/documents.jsonl, as the
+peers do. Prints seconds of the processor, highest memory and what was found, as JSON.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from benchmarks.peers.measure import peak_megabytes, read
+from nativize.artifact import ArtifactStore, Inputs, Report, Stage
+from nativize.dedup import DEDUPLICATE, deduplicate
+from nativize.dedup.banding import Banding
+from nativize.dedup.candidates import (
+    equal_places,
+    join,
+    remaining_pairs,
+    roots,
+    split_pairs,
+    star_pairs,
+)
+from nativize.dedup.compare import similarities_of_spans
+from nativize.dedup.fold import normal_form
+from nativize.dedup.near import least_equal_places
+from nativize.dedup.shingles import Shingling
+from nativize.dedup.sign import sorted_bands
+from nativize.dedup.sketch import sign
+from nativize.engine import LocalEngine
+from nativize.recipe import Dedup, Fold, Language
+from nativize.texts import Texts
+
+ROOT = Path(__file__).resolve().parent.parent
+SETTINGS = Dedup(heldout_share=0.0, fold=Fold(punctuation=False))
+LANGUAGE = Language(code="ja")
+UNVERIFIED = SETTINGS.model_copy(update={"verify": False})
+DEFAULTS = Dedup(heldout_share=0.0)
+KINDS = {
+    "stage": (LANGUAGE, SETTINGS, False),
+    "pictures": (LANGUAGE, SETTINGS, True),
+    "unverified": (LANGUAGE, UNVERIFIED, False),
+    "words": (Language(code="en", shingle="words"), DEFAULTS, False),
+    "punctuation": (LANGUAGE, DEFAULTS, False),
+}
+"""Language, settings, whether pictures are drawn."""
+SCORED = Stage(name="scored_shards", version=1, group="corpus")
+
+Pairs = list[tuple[int, int]]
+
+
+def in_a_process(kind: str, root: Path) -> dict[str, Any]:
+    """What a contender answers."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "benchmarks.dedup_ours", kind, str(root)]
+    done = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+    )
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kind", choices=[*KINDS, "memory"])
+    parser.add_argument("root", type=Path)
+    options = parser.parse_args()
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    if options.kind == "memory":
+        texts = [text for _, text in read(str(options.root / "documents.jsonl"))]
+        in_memory(texts[:20])  # compiles, or reads what was compiled
+        used = time.process_time()
+        pairs = in_memory(texts)
+        seconds = time.process_time() - used
+        answer = {"seconds": seconds, "peak_mb": peak_megabytes(), "pairs": pairs}
+    else:
+        answer = stage(options.root, options.kind)
+    print(json.dumps(answer))
+
+
+def stage(root: Path, kind: str) -> dict[str, Any]:
+    """The stage over the shards of a stored value, as on the road, into the store beside it."""
+    language, dedup, pictures = KINDS[kind]
+    in_memory(["One text, which loads what is loaded once.", "And another."])
+    store = ArtifactStore(root / "store", "benchmark")
+    names = ",".join(sorted(path.name for path in (root / "in").iterdir()))
+    scored = store.materialise(
+        SCORED, {}, Inputs(outside={"names": names}), lambda place: linked(root / "in", place.out)
+    )
+    used = time.process_time()
+    artifact = store.materialise(
+        DEDUPLICATE,
+        {},
+        Inputs((scored,), {"kind": kind}),
+        lambda place: deduplicate(
+            scored.path,
+            place,
+            language=language,
+            dedup=dedup,
+            buckets=None,
+            engine=LocalEngine(1),
+            pictures=pictures,
+        ),
+    )
+    seconds, peak = time.process_time() - used, peak_megabytes()
+    rows = pq.read_table(artifact.path / "clusters.parquet").to_pylist()
+    pairs = [(int(row["kept"]), int(row["id"])) for row in rows if row["kept"] != row["id"]]
+    return {"seconds": seconds, "peak_mb": peak, "pairs": pairs, "content": artifact.content}
+
+
+def linked(source: Path, out: Path) -> Report:
+    for path in source.iterdir():
+        os.link(path, out / path.name)
+    return Report()
+
+
+def warm(kind: str, root: Path) -> None:
+    """The contender once, so that its kernels are compiled; what it made is thrown away."""
+    in_a_process(kind, root)
+    shutil.rmtree(root / "store", ignore_errors=True)
+
+
+def in_memory(texts: Sequence[str]) -> Pairs:
+    """Each document of a cluster with the first of it: the kernels without files."""
+    how, banding = Shingling.of(LANGUAGE, SETTINGS), Banding.of(SETTINGS)
+    column = Texts.of(texts)
+    signed = sign(
+        column, how, permutations=SETTINGS.permutations, bands=banding.bands, rows=banding.rows
+    )
+    complicated = np.flatnonzero(signed.complicated).tolist()
+    column = column.replaced({one: normal_form(texts[one]).encode() for one in complicated})
+    spans = np.stack([column.offsets[:-1], column.offsets[1:]], axis=1)
+
+    def alike(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+        found = similarities_of_spans(
+            column.data, spans, signed.complicated, pairs[order], how, least=SETTINGS.threshold
+        )
+        return pairs[order][found >= SETTINGS.threshold]
+
+    ranks = np.empty(len(texts), np.int64)
+    ranks[np.argsort(-np.diff(column.offsets), kind="stable")] = np.arange(len(texts))
+    bands = sorted_bands(signed.bands, signed.shingles > 0)
+    least = least_equal_places(SETTINGS.threshold, SETTINGS.permutations)
+    stars = np.unique(np.concatenate([star_pairs(entries, ranks) for entries in bands]))
+    pairs = split_pairs(stars)
+    parents = np.arange(len(texts))
+    join(parents, alike(pairs[equal_places(signed.places, pairs) >= least]))
+    clusters = np.asarray(roots(parents))
+    everyone = np.arange(len(texts))
+    rest = [
+        remaining_pairs(entries, ranks, clusters, everyone, signed.places, least)
+        for entries in bands
+    ]
+    join(parents, alike(split_pairs(np.setdiff1d(np.concatenate(rest), stars))))
+    clusters = np.asarray(roots(parents))
+    return [(int(c), int(n)) for n, c in enumerate(clusters) if n != c]
+
+
+if __name__ == "__main__":
+    main()
