@@ -32,8 +32,7 @@ from nativize.dedup.candidates import (
     split_pairs,
     star_pairs,
 )
-from nativize.dedup.compare import similarities_of_spans
-from nativize.dedup.fold import normal_form
+from nativize.dedup.compare import similarities, similarities_of_spans
 from nativize.dedup.near import least_equal_places
 from nativize.dedup.shingles import Shingling
 from nativize.dedup.sign import sorted_bands
@@ -138,16 +137,20 @@ def in_memory(texts: Sequence[str]) -> Pairs:
     signed = sign(
         column, how, permutations=SETTINGS.permutations, bands=banding.bands, rows=banding.rows
     )
-    complicated = np.flatnonzero(signed.complicated).tolist()
-    column = column.replaced({one: normal_form(texts[one]).encode() for one in complicated})
     spans = np.stack([column.offsets[:-1], column.offsets[1:]], axis=1)
 
     def alike(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-        order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-        found = similarities_of_spans(
-            column.data, spans, signed.complicated, pairs[order], how, least=SETTINGS.threshold
+        pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+        odd = signed.complicated[pairs].any(axis=1)
+        members, numbers = np.unique(pairs[odd], return_inverse=True)
+        found = np.empty(len(pairs))
+        found[odd] = similarities(
+            Texts.of([texts[one] for one in members]), numbers.reshape(-1, 2), how
         )
-        return pairs[order][found >= SETTINGS.threshold]
+        found[~odd] = similarities_of_spans(
+            column.data, spans, signed.complicated, pairs[~odd], how, least=SETTINGS.threshold
+        )
+        return pairs[found >= SETTINGS.threshold]
 
     ranks = np.empty(len(texts), np.int64)
     ranks[np.argsort(-np.diff(column.offsets), kind="stable")] = np.arange(len(texts))

@@ -29,7 +29,8 @@ class Texts:
     @classmethod
     def of_column(cls, column: pa.ChunkedArray) -> Self:
         """A string column; shares its memory where it lies in one piece."""
-        array = pa.concat_arrays([c.cast(pa.large_string()) for c in column.chunks] or [_NOTHING])
+        chunks = [chunk.cast(pa.large_string()) for chunk in column.chunks] or [_NOTHING]
+        array = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
         _, ends, data = array.buffers()
         offsets = np.frombuffer(ends, np.int64)[array.offset : array.offset + len(array) + 1]
         return cls(np.frombuffer(data or b"", np.uint8), offsets)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from nativize.artifact import Report, ShardTask, Workplace
 from nativize.compiled import compiled
 from nativize.dedup.documents import Documents, Mask, Numbers
-from nativize.dedup.evaluation_sets import EvaluationSets
+from nativize.dedup.evaluation_sets import EvaluationSets, runs_of
 from nativize.dedup.fold import fold, normal_form
 from nativize.dedup.report import EvaluationFile, Table, shortened
 from nativize.dedup.shingles import (
@@ -260,12 +260,10 @@ def _shown(
 def _piece_as_text(
     sets: EvaluationSets, item: tuple[int, int], piece: np.uint64, signing: Signing
 ) -> str:
-    """The folded text of a piece: of all beginnings in the item the one that has its hash."""
+    """The folded text of a piece: where the item's runs have its hash."""
     how = signing.shingling()._replace(length=sets.length)
-    folded = fold(sets.items[item[0]][item[1]], signing.dedup.fold)
-    units = folded.split() if how.by_words else list(folded)
-    joint = " " if how.by_words else ""
-    texts = [joint.join(units[at : at + sets.length]) for at in range(len(units))]
-    table, bits = _table_of(np.array([piece], np.uint64))
-    hits, _ = _hits(Texts.of(texts), how, table, bits, is_normal=False)
-    return shortened(texts[int(hits[0, 0])] if len(hits) else joint.join(units))
+    text = sets.items[item[0]][item[1]]
+    at = int(np.flatnonzero(runs_of(text, how) == piece)[0])
+    folded = fold(text, signing.dedup.fold)
+    units, joint = (folded.split(), " ") if how.by_words else (list(folded), "")
+    return shortened(joint.join(units[at : at + sets.length]))

@@ -151,6 +151,11 @@ def _pieces_of(items: Items, how: Shingling) -> tuple[NDArray[np.uint64], NDArra
     return table[:, 0], table[:, 1].astype(np.int64)
 
 
+def runs_of(item: str, how: Shingling) -> NDArray[np.uint64]:
+    """Hashes of all pieces of one item, in order, the template's too."""
+    return _runs(Texts.of([normal_form(item)]), how)[0]
+
+
 def _is_template(
     hashes: NDArray[np.uint64], owners: NDArray[np.int64], items: int
 ) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Near duplicates: candidates by bands, compared exactly, joined to clusters.
 
 A candidate is left out where its sketches are so unlike that a pair at the threshold has them with
-probability below one in a million; all others are compared exactly. The clusters are the connected
+probability below one in 30,000; all others are compared exactly. The clusters are the connected
 components of all candidates at or above the threshold: neither the order of documents nor what was
 found before can change them.
 """
@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 
 BYTES_IN_ONE_CALL = 32_000_000
 """Of text that one call compares: what a process holds at once, however many pairs there are."""
-DEVIATIONS = 5.0
-"""Standard deviations below the threshold at which an estimate rules a pair out: p = 3e-7."""
+DEVIATIONS = 4.0
+"""Standard deviations below the threshold at which an estimate rules a pair out: p = 3e-5."""
 
 Similarities = NDArray[np.float64]
 
