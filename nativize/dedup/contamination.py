@@ -111,37 +111,43 @@ def _search(
     engine: CorpusEngine,
 ) -> Workplace:
     step = place.step("contamination")
-    looked_for = np.unique(sets.pieces)
-    path = place.scratch / "pieces.npy"
-    np.save(path, looked_for, allow_pickle=False)
-    how = signing.shingling()._replace(length=sets.length)
+    searches, digests = [], {}
+    for length in np.unique(sets.length).tolist():
+        pieces = np.unique(sets.pieces[sets.length == length])
+        path = place.scratch / f"pieces-{length}.npz"
+        table, bits = _table_of(pieces)
+        np.savez(path, table=table, bits=bits)
+        searches.append((signing.shingling()._replace(length=length), path))
+        digests[str(length)] = hashlib.sha256(pieces.tobytes()).hexdigest()
     settings = {
-        "pieces": hashlib.sha256(looked_for.tobytes()).hexdigest(),
+        "pieces": digests,
         "fold": identity(signing.dedup.fold),
-        "by_words": bool(how.by_words),
-        "length": sets.length,
+        "by_words": bool(signing.shingling().by_words),
         "seed": signing.dedup.seed,
     }
     tasks = [
-        ShardTask(shard.stem, {"shard": digest, **settings}, (shard, how, path))
+        ShardTask(shard.stem, {"shard": digest, **settings}, (shard, searches))
         for shard, digest in zip(documents.shards, documents.digests, strict=True)
     ]
     step.shards.build(engine, search_shard, tasks, step.out)
     return step
 
 
-def search_shard(path: Path, how: Shingling, pieces: Path, out: Path) -> Report:
+def search_shard(path: Path, searches: Sequence[tuple[Shingling, Path]], out: Path) -> Report:
     """``<shard>.hits.npy``: n x 2, rows of the shard and the pieces that each holds, once each."""
     texts = Texts.of_column(pq.read_table(path, columns=["text"])["text"])
-    table, bits = _table_of(np.load(pieces))
-    hits, complicated = _hits(texts, how, table, bits, is_normal=False)
-    again = np.flatnonzero(complicated)
-    if len(again):
+    found = [np.empty((0, 2), np.uint64)]
+    for how, pieces in searches:
+        with np.load(pieces, allow_pickle=False) as kept:
+            table, bits = kept["table"], kept["bits"]
+        hits, complicated = _hits(texts, how, table, bits, is_normal=False)
+        again = np.flatnonzero(complicated)
         normal = Texts.of([normal_form(texts[row]) for row in again.tolist()])
         more, _ = _hits(normal, how, table, bits, is_normal=True)
         more[:, 0] = again[more[:, 0].astype(np.int64)]
-        hits = np.concatenate([hits[~complicated[hits[:, 0].astype(np.int64)]], more])
-    np.save(out / f"{path.stem}.hits.npy", np.unique(hits, axis=0), allow_pickle=False)
+        found += [hits[~complicated[hits[:, 0].astype(np.int64)]], more]
+    hits = np.unique(np.concatenate(found), axis=0)
+    np.save(out / f"{path.stem}.hits.npy", hits, allow_pickle=False)
     return Report()
 
 
@@ -250,20 +256,19 @@ def _shown(
         seen.add(item)
         some = np.unique(numbers[pieces == found[at]])
         example = documents.ids[int(documents.in_order_of_ids(some, some * 0)[0])]
-        text = _piece_as_text(sets, item, found[at], signing)
+        text = _piece_as_text(sets, entry, signing)
         rows.append([text, int(counts[at]), sets.names[item[0]], item[1] + 1, example.as_py()])
         if len(rows) == MOST_SHOWN:
             break
     return {"columns": columns, "rows": rows}
 
 
-def _piece_as_text(
-    sets: EvaluationSets, item: tuple[int, int], piece: np.uint64, signing: Signing
-) -> str:
+def _piece_as_text(sets: EvaluationSets, entry: int, signing: Signing) -> str:
     """The folded text of a piece: where the item's runs have its hash."""
-    how = signing.shingling()._replace(length=sets.length)
-    text = sets.items[item[0]][item[1]]
-    at = int(np.flatnonzero(runs_of(text, how) == piece)[0])
+    length = int(sets.length[entry])
+    how = signing.shingling()._replace(length=length)
+    text = sets.items[sets.file[entry]][sets.item[entry]]
+    at = int(np.flatnonzero(runs_of(text, how) == sets.pieces[entry])[0])
     folded = fold(text, signing.dedup.fold)
     units, joint = (folded.split(), " ") if how.by_words else (list(folded), "")
-    return shortened(joint.join(units[at : at + sets.length]))
+    return shortened(joint.join(units[at : at + length]))

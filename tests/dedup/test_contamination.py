@@ -74,6 +74,18 @@ def test_a_piece_is_two_characters_a_word(tmp_path: Path, characters: int, fate:
     assert fates(tmp_path / "out")["page"] == fate
 
 
+def test_beside_a_language_without_spaces_26_letters_are_no_piece(tmp_path: Path) -> None:
+    texts = {
+        "phrase": f"He asked me {WORDS[:40]} and went.",
+        "quotes": f"He asked me {WORDS} and went.",
+        "clean": text_of(1),
+    }
+    searched(tmp_path, texts, [{"question": WORDS}])
+    assert fates(tmp_path / "out") == {
+        "phrase": "train", "quotes": "contaminated", "clean": "train",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(("words", "fate"), [(12, "train"), (13, "contaminated")])
 def test_where_words_are_parted_a_piece_is_words(tmp_path: Path, words: int, fate: str) -> None:
     quoted = " ".join(WORDS.split()[:words])
@@ -246,15 +258,20 @@ def test_what_is_found_is_what_plain_python_finds(
     root = tmp_path_factory.mktemp("sets")
     named = {str(number): text for number, text in enumerate(texts)} | {"other": text_of(1)}
     searched(root, named, items, words=2, near=False, exact=False)
-    pieces = set().union(*(runs(item) for item in items))
-    expected = {name for name, text in named.items() if runs(text) & pieces}
+    pieces = set().union(*(runs(item, length_of(item)) for item in items))
+    expected = {name for name, text in named.items() if (runs(text, 4) | runs(text, 12)) & pieces}
     found = {name for name, fate in fates(root / "out").items() if fate == "contaminated"}
     assert found == expected
 
 
-def runs(text: str) -> set[str]:
+def length_of(item: str) -> int:
+    """Of two words: four characters, or twelve letters where less than a quarter is kana."""
+    return 4 if 4 * sum("\u2e80" <= character < "\uac00" for character in item) > len(item) else 12
+
+
+def runs(text: str, length: int) -> set[str]:
     folded = fold(text, Fold())
-    return {folded[at : at + 4] for at in range(len(folded) - 3)}
+    return {folded[at : at + length] for at in range(len(folded) - length + 1)}
 
 
 def test_an_item_told_in_other_words_is_not_found(tmp_path: Path) -> None:
