@@ -3,11 +3,13 @@
 Two rounds keep large families cheap: first every member of a band's group against the group's
 best, then only pairs that are still in different clusters. A family of n near-identical pages
 costs n comparisons instead of n²/2, and the clusters are the same, because a pair that is joined
-already cannot change them.
+already cannot change them. Bands are joined on the engine, each by whoever reads that row of all
+shards' files.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,22 +21,62 @@ _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
 
-def band_entries(
-    documents: Documents, bands: int, takes_part: Mask
-) -> Iterator[NDArray[np.uint64]]:
-    """For each band hash << 32 | document of all that take part, in order; one band in memory."""
-    for band in range(bands):
-        parts = [np.empty(0, np.uint64)]
-        for shard, begin in enumerate(documents.begins[:-1].tolist()):
-            # opened for each band: thousands of shards would be more files than a process may hold
-            path = documents.signature_file(shard, "bands")
-            size = path.stat().st_size // bands
+@dataclass(frozen=True)
+class Bands:
+    """The bands of all shards, and in a directory what joining them takes; it travels to workers.
+
+    Attributes:
+        files: of each shard.
+        begins: the first document of each shard.
+        count: how many bands there are.
+        directory: arrays over all documents, by name.
+    """
+
+    files: tuple[Path, ...]
+    begins: tuple[int, ...]
+    count: int
+    directory: Path
+
+    @classmethod
+    def of(cls, documents: Documents, count: int, takes_part: Mask, directory: Path) -> Self:
+        """The bands of those documents that take part."""
+        shards = range(len(documents.shards))
+        files = tuple(documents.signature_file(shard, "bands") for shard in shards)
+        bands = cls(files, tuple(documents.begins[:-1].tolist()), count, directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        bands.save(takes_part=takes_part, ranks=documents.ranks)
+        return bands
+
+    def save(self, **arrays: NDArray[Any]) -> None:
+        for name, array in arrays.items():
+            np.save(self.directory / f"{name}.npy", array, allow_pickle=False)
+
+    def load(self, name: str) -> NDArray[Any]:
+        # copied when written to, which nobody does: a kernel would be compiled twice otherwise
+        return np.asarray(np.load(self.directory / f"{name}.npy", mmap_mode="c"))
+
+    def entries(self, band: int) -> NDArray[np.uint64]:
+        """Of one band hash << 32 | document of all that take part, in order."""
+        takes_part, parts = self.load("takes_part"), [np.empty(0, np.uint64)]
+        for path, begin in zip(self.files, self.begins, strict=True):
+            size = path.stat().st_size // self.count
             entries = np.fromfile(path, np.uint64, size // 8, offset=size * band)
             entries += np.uint64(begin)
             parts.append(entries[takes_part[(entries & _LOW).astype(np.int64)]])
         whole = np.concatenate(parts)
         whole.sort()
-        yield whole
+        return whole
+
+
+def stars_of_band(bands: Bands, band: int) -> NDArray[np.uint64]:
+    """`star_pairs` of one band."""
+    return star_pairs(bands.entries(band), bands.load("ranks"))
+
+
+def rest_of_band(bands: Bands, band: int, least_equal: int) -> NDArray[np.uint64]:
+    """`remaining_pairs` of one band; clusters, rows and places were saved with the bands."""
+    ranks, clusters, rows, places = map(bands.load, ("ranks", "clusters", "rows", "places"))
+    return remaining_pairs(bands.entries(band), ranks, clusters, rows, places, least_equal)
 
 
 def star_pairs(entries: NDArray[np.uint64], ranks: Numbers) -> NDArray[np.uint64]:
@@ -44,7 +86,7 @@ def star_pairs(entries: NDArray[np.uint64], ranks: Numbers) -> NDArray[np.uint64
     the survivor, mostly is one of these.
 
     Args:
-        entries: a band's, of `band_entries`.
+        entries: a band's, of `Bands`.
         ranks: of each document; the smallest is the best.
     """
     return np.asarray(_stars(entries, ranks))
@@ -61,7 +103,7 @@ def remaining_pairs(
     """Of one band: all pairs that no cluster joins yet and whose sketches leave hope.
 
     Args:
-        entries: a band's, of `band_entries`.
+        entries: a band's, of `Bands`.
         ranks: as for `star_pairs`, whose pairs are not among these.
         clusters: of each document.
         rows: where the sketch of a document is, -1 where it is in no group.

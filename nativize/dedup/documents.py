@@ -141,10 +141,19 @@ def read_documents(directory: Path, shards: Sequence[Path], digests: Sequence[st
     """
     tables = [pq.read_table(directory / f"{shard.stem}.documents.parquet") for shard in shards]
     begins = np.cumsum([0, *map(len, tables)])
-    table = pa.concat_tables(tables).combine_chunks()
+    table = _in_one_piece(tables)
     documents = Documents(shards, digests, directory, begins, table)
     _require_distinct_ids(documents)
     return documents
+
+
+def _in_one_piece(tables: list[pa.Table]) -> pa.Table:
+    """All rows in one chunk; a column at a time, so that only one is held twice."""
+    columns = {}
+    for name in tables[0].column_names:
+        columns[name] = pa.concat_arrays([c for t in tables for c in t[name].chunks])
+        tables[:] = [table.drop_columns([name]) for table in tables]
+    return pa.table(columns)
 
 
 def _require_distinct_ids(documents: Documents) -> None:

@@ -9,20 +9,19 @@ found before can change them.
 import logging
 import math
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nativize.dedup.candidates import (
-    band_entries,
+    Bands,
     equal_places,
     join,
-    remaining_pairs,
+    rest_of_band,
     roots,
     split_pairs,
-    star_pairs,
+    stars_of_band,
 )
 from nativize.dedup.compare import BELOW, similarities_of_spans
 from nativize.dedup.documents import Documents, Mask, Numbers
@@ -120,10 +119,9 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, in
     """For each document the smallest number of its cluster, and how many candidates there were."""
     documents, dedup = comparison.documents, comparison.signing.dedup
     banding = comparison.signing.banding()
-    ranks = documents.ranks
-    bands = partial(band_entries, documents, banding.bands, takes_part)
-    stars = [star_pairs(entries, ranks) for entries in bands()]
-    packed = np.unique(np.concatenate(stars))
+    bands = Bands.of(documents, banding.bands, takes_part, comparison.texts.directory / "bands")
+    calls = [(bands, band) for band in range(banding.bands)]
+    packed = np.unique(np.concatenate(comparison.engine.map(stars_of_band, calls, "bands")))
     pairs = split_pairs(packed)
     parents = np.arange(len(documents))
     if not len(pairs):
@@ -140,8 +138,8 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, in
     hopeful = pairs[equal_places(places, rows[pairs]) >= least]
     similar = comparison.similarities(hopeful, dedup.threshold) >= dedup.threshold
     join(parents, hopeful[similar])
-    clusters = np.asarray(roots(parents))
-    rest = [remaining_pairs(entries, ranks, clusters, rows, places, least) for entries in bands()]
+    bands.save(clusters=roots(parents), rows=rows, places=places)
+    rest = comparison.engine.map(rest_of_band, [(*call, least) for call in calls], "bands")
     left = split_pairs(np.setdiff1d(np.concatenate(rest), packed))
     similar = comparison.similarities(left, dedup.threshold) >= dedup.threshold
     join(parents, left[similar])
