@@ -74,7 +74,11 @@ class Comparison:
         found = self.known.of(first, second)
         # what was given up at the threshold is unknown to who asks for all of it
         unknown = np.flatnonzero(np.isnan(found) | ((found == BELOW) & (least == 0.0)))
-        found[unknown] = self._compared(pairs[unknown], least)
+        if len(unknown):
+            # their neighbours will be asked for by who explains removals: shards are read once
+            beside = np.isin(pairs, pairs[unknown]).any(axis=1)
+            self.texts.fetch(np.unique(pairs[beside]))
+            found[unknown] = self._compared(pairs[unknown], least)
         self.found.append(KnownPairs(first, second, found))
         self.known = self.known.after(self.found[-1])
         return np.where(found >= least, found, BELOW)
@@ -88,8 +92,6 @@ class Comparison:
 
     def _compared(self, pairs: Numbers, least: float) -> Similarities:
         self.compared += len(pairs)
-        if not len(pairs):
-            return np.empty(0)
         numbers = self.texts.numbers_of(pairs)
         spans = self.texts.save_spans()
         order = np.lexsort((numbers[:, 1], numbers[:, 0]))

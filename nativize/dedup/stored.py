@@ -18,7 +18,7 @@ from nativize.texts import Texts
 
 @dataclass
 class StoredTexts:
-    """Texts of n documents, which grow as more are asked for; no text is fetched twice.
+    """Texts of n documents, which grow as more are fetched; no text is fetched twice.
 
     Attributes:
         documents: all there are.
@@ -44,10 +44,7 @@ class StoredTexts:
         return self.directory / "texts"
 
     def numbers_of(self, documents: Numbers) -> Numbers:
-        """Which text is that of each of these documents; all are fetched that are not there."""
-        missing = np.setdiff1d(documents, self.members)
-        if len(missing):
-            self._fetch(missing)
+        """Which text is that of each of these documents, all of which were fetched."""
         order = np.argsort(self.members)
         return np.asarray(order[np.searchsorted(self.members[order], documents)])
 
@@ -65,7 +62,11 @@ class StoredTexts:
         np.save(path, np.stack([self.ends[:-1], self.ends[1:], is_normal], axis=1))
         return path
 
-    def _fetch(self, missing: Numbers) -> None:
+    def fetch(self, documents: Numbers) -> None:
+        """Those of some documents that are not there yet."""
+        missing = np.setdiff1d(documents, self.members)
+        if not len(missing):
+            return
         rows, complicated = (self.documents.column(name) for name in ("row", "complicated"))
         calls = [
             (
