@@ -113,6 +113,14 @@ def remaining_pairs(
     return np.asarray(_unjoined(entries, ranks, clusters, rows, places, least_equal))
 
 
+def union(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """All pairs of some lists in order, each once, in order; the lists are let go one by one."""
+    whole = np.empty(0, np.uint64)
+    while parts:
+        whole = np.asarray(_merged(whole, parts.pop()))
+    return whole
+
+
 def equal_places(places: NDArray[np.uint8], pairs: Numbers) -> NDArray[np.int64]:
     """In how many places the sketches of m pairs (m x 2 rows) are equal."""
     equal = np.empty(len(pairs), np.int64)
@@ -125,6 +133,23 @@ def split_pairs(packed: NDArray[np.uint64]) -> Numbers:
     pairs = np.empty((len(packed), 2), np.int64)
     pairs[:, 0], pairs[:, 1] = packed >> _HALF, packed & _LOW
     return pairs
+
+
+@compiled
+def _merged(first: Any, second: Any) -> Any:
+    merged = np.empty(len(first) + len(second), np.uint64)
+    i, j, count = 0, 0, 0
+    while i < len(first) or j < len(second):
+        if j == len(second) or (i < len(first) and first[i] <= second[j]):
+            value = first[i]
+            i += 1
+        else:
+            value = second[j]
+            j += 1
+        if count == 0 or merged[count - 1] != value:
+            merged[count] = value
+            count += 1
+    return merged[:count].copy()
 
 
 @compiled
@@ -188,7 +213,7 @@ def _unjoined(
                             better, other = other, better
                         found.append(better << _HALF | other)
         begin = end
-    return np.array(found[1:], np.uint64) if len(found) > 1 else np.empty(0, np.uint64)
+    return np.sort(np.array(found[1:], np.uint64)) if len(found) > 1 else np.empty(0, np.uint64)
 
 
 @compiled

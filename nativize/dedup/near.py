@@ -22,6 +22,7 @@ from nativize.dedup.candidates import (
     roots,
     split_pairs,
     stars_of_band,
+    union,
 )
 from nativize.dedup.compare import BELOW, similarities_of_spans
 from nativize.dedup.documents import Documents, Mask, Numbers
@@ -123,7 +124,7 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, in
     banding = comparison.signing.banding()
     bands = Bands.of(documents, banding.bands, takes_part, comparison.texts.directory / "bands")
     calls = [(bands, band) for band in range(banding.bands)]
-    packed = np.unique(np.concatenate(comparison.engine.map(stars_of_band, calls, "bands")))
+    packed = union(comparison.engine.map(stars_of_band, calls, "bands"))
     pairs = split_pairs(packed)
     parents = np.arange(len(documents))
     if not len(pairs):
@@ -132,17 +133,17 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, in
         join(parents, pairs)
         return np.asarray(roots(parents)), len(pairs)
     members = np.unique(pairs)
-    places = documents.places(members)
-    least = least_equal_places(dedup.threshold, places.shape[1])
     rows = np.full(len(documents), -1, np.int64)
     rows[members] = np.arange(len(members))
-
-    hopeful = pairs[equal_places(places, rows[pairs]) >= least]
+    # on disk, not in memory: 120 bytes a document
+    bands.save(rows=rows, places=documents.places(members))
+    least = least_equal_places(dedup.threshold, max(dedup.permutations, banding.values))
+    hopeful = pairs[equal_places(bands.load("places"), rows[pairs]) >= least]
     similar = comparison.similarities(hopeful, dedup.threshold) >= dedup.threshold
     join(parents, hopeful[similar])
-    bands.save(clusters=roots(parents), rows=rows, places=places)
+    bands.save(clusters=roots(parents))
     rest = comparison.engine.map(rest_of_band, [(*call, least) for call in calls], "bands")
-    left = split_pairs(np.setdiff1d(np.concatenate(rest), packed))
+    left = split_pairs(np.setdiff1d(union(rest), packed))
     similar = comparison.similarities(left, dedup.threshold) >= dedup.threshold
     join(parents, left[similar])
     log.info("near duplicates: %d candidates, %d compared", len(pairs), comparison.compared)
