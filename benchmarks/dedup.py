@@ -17,7 +17,7 @@ import platform
 import random
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from benchmarks.dedup_data import edited, grown, mixed, write_shards
 from benchmarks.dedup_ours import in_a_process, warm
 from benchmarks.dedup_truth import THRESHOLD, Pairs, head, truth
 from benchmarks.peers import environment
+from nativize.recipe import Crawl
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARDS = 8
@@ -40,6 +41,9 @@ CUTS_WORDS = ("datatrove",)
 GROWTH_MEGABYTES = (10, 50, 200)
 FULL_MEGABYTES = (*GROWTH_MEGABYTES, 1_000)
 REFRESH_COPIES = 0.29
+SHARD_BYTES = Crawl.model_fields["shard_text_bytes"].default
+README_BEGIN = "<!-- dedup: written by `python -m benchmarks.dedup --readme` -->"
+README_END = "<!-- /dedup -->"
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=float, default=51.0, help="UTF-8 text, about")
     parser.add_argument("--full", action="store_true", help="grow to 1 GB")
-    parser.add_argument("--without-peers", action="store_true")
+    parser.add_argument("--readme", action="store_true", help="write the table into the README")
+    parser.add_argument("--without-peers", action="store_true", help="measure ours alone")
     options = parser.parse_args()
     texts = mixed(int(options.megabytes * 1e6))
     print(f"{len(texts)} documents, {size_of(texts):.1f} MB; finding the truth")
@@ -90,6 +95,8 @@ def main() -> None:
     refresh = refresh_ratio(FULL_MEGABYTES[-1] if options.full else GROWTH_MEGABYTES[-1])
     figures = figures_of(results, curve, refresh)
     write_results(results, curve, limits, figures)
+    if options.readme:
+        write_readme()
     print("figures: " + " ".join(f"{key}={value}" for key, value in figures.items()))
 
 
@@ -197,7 +204,7 @@ def write_documents(path: Path, texts: Sequence[str]) -> None:
 
 
 def growth(sizes: Sequence[int]) -> list[Grown]:
-    """The whole stage over more and more text, in shards of 6 MB."""
+    """The whole stage over more and more text, in shards of the size that recipes have."""
     curve = []
     for megabytes in sizes:
         with tempfile.TemporaryDirectory() as directory:
@@ -211,9 +218,9 @@ def growth(sizes: Sequence[int]) -> list[Grown]:
 
 
 def write_grown(directory: Path, megabytes: float) -> int:
-    """Shards of grown text of about 6 MB each; how many documents."""
+    """Shards of grown text; how many documents."""
     written = 0
-    for texts in portions(grown(int(megabytes * 1e6)), 6e6):
+    for texts in portions(grown(int(megabytes * 1e6)), SHARD_BYTES):
         write_shards(directory, texts, 1, first=written)
         written += len(texts)
     return written
@@ -277,8 +284,6 @@ def write_results(
     limits: dict[str, float],
     figures: dict[str, float],
 ) -> None:
-    machine = f"{platform.system()}-{platform.machine()}".lower()
-    path = ROOT / "benchmarks" / "results" / f"dedup-{machine}.json"
     packages = ("numba", "numpy", "pyarrow")
     content = {
         "figures": figures,
@@ -289,7 +294,43 @@ def write_results(
         "versions": {name: importlib.metadata.version(name) for name in packages},
         "peers": environment.REQUIREMENTS.read_text("utf-8").splitlines()[1:],
     }
-    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    results_path().write_text(text, encoding="utf-8")
+
+
+def results_path() -> Path:
+    machine = f"{platform.system()}-{platform.machine()}".lower()
+    return ROOT / "benchmarks" / "results" / f"dedup-{machine}.json"
+
+
+def readme_table(content: Mapping[str, Any]) -> str:
+    """The results as the README shows them."""
+    lines = ["| one core | MB | MB/s | peak MB | recall | precision |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {one['name']} | {one['megabytes']:.0f} | {one['megabytes_per_second']:.2f}"
+        f" | {one['peak_megabytes']:.0f} | {one['recall']:.4f} | {one['precision']:.4f} |"
+        for one in content["results"]
+    ]
+    figures, last = content["figures"], content["growth"][-1]
+    lines += [
+        "",
+        f"In memory {figures['speed_ratio']} times, as a stage {figures['stage_ratio']} times the"
+        f" fastest peer for text without spaces. {last['megabytes']:,.0f} MB in"
+        f" {last['documents']:,} documents: {last['megabytes_per_second']} MB/s and"
+        f" {last['peak_megabytes']:.0f} MB of memory; a million documents more take"
+        f" {figures['mb_per_million']} MB. 1 % new documents cost"
+        f" {100 * figures['refresh_ratio']:.1f} % of the first walk.",
+    ]
+    return "\n".join(lines)
+
+
+def write_readme() -> None:
+    """The table of the recorded results between the README's marks."""
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text("utf-8").split(README_BEGIN)
+    _, after = rest.split(README_END)
+    table = readme_table(json.loads(results_path().read_text("utf-8")))
+    readme.write_text(f"{before}{README_BEGIN}\n{table}\n{README_END}{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -4,20 +4,24 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks.corpus import README_BEGIN, README_END, readme_table
-from nativize.recipe import Clean, Crawl, Quality, Recipe
+from benchmarks import corpus, dedup
+from nativize.recipe import Clean, Crawl, Dedup, Quality, Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def test_the_corpus_table_is_the_recorded_one() -> None:
-    recorded = ROOT / "benchmarks" / "results" / "corpus-linux-x86_64.json"
-    table = (ROOT / "README.md").read_text("utf-8").split(README_BEGIN)[1].split(README_END)[0]
-    assert table.strip() == readme_table(json.loads(recorded.read_text("utf-8")))
+@pytest.mark.parametrize("benchmark", [corpus, dedup], ids=["corpus", "dedup"])
+def test_a_benchmarks_table_is_the_recorded_one(benchmark: Any) -> None:
+    name = benchmark.__name__.rsplit(".", 1)[1]
+    recorded = ROOT / "benchmarks" / "results" / f"{name}-linux-x86_64.json"
+    readme = (ROOT / "README.md").read_text("utf-8")
+    table = readme.split(benchmark.README_BEGIN)[1].split(benchmark.README_END)[0]
+    assert table.strip() == benchmark.readme_table(json.loads(recorded.read_text("utf-8")))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -29,7 +33,8 @@ def test_links_lead_to_files(document: Path) -> None:
 
 def test_the_recipes_shown_are_recipes() -> None:
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
-    crawl, rest = map(tomllib.loads, blocks)
+    crawl, rest, dedup_section = map(tomllib.loads, blocks)
+    assert Dedup.model_validate(dedup_section["dedup"]).lines is not None
     assert len(Crawl.model_validate(crawl["crawl"]).source) == 3
     assert Clean.model_validate(rest["clean"]).hojichar is False
     assert Quality.model_validate(rest["quality"]).bucket_shares.tail == 0.0

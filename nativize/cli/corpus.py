@@ -8,7 +8,16 @@ import click
 from nativize.artifact import Report, Workplace, standalone
 from nativize.cli.output import as_json, make, output
 from nativize.engine import LocalEngine
-from nativize.recipe import Clean, Crawl, CrawlSource, Dedup, Language, Quality
+from nativize.recipe import (
+    Clean,
+    Crawl,
+    CrawlSource,
+    Decontamination,
+    Dedup,
+    FrequentLines,
+    Language,
+    Quality,
+)
 from nativize.recipe.clean import Preset
 
 language_option = click.option(
@@ -131,6 +140,18 @@ def score(
 @click.option("--shingle-length", default=5, show_default=True, help="Characters or words.")
 @click.option("--url", is_flag=True, help="Keep one document of each URL.")
 @click.option("--no-verify", is_flag=True, help="Believe candidates without comparing them.")
+@click.option(
+    "--lines",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Cut lines that N documents have from all but the best of them.",
+)
+@click.option(
+    "--evaluation",
+    multiple=True,
+    metavar="GLOB",
+    help="Drop what quotes these evaluation sets; can be given often.",
+)
 @workers_option
 @output
 @as_json
@@ -145,20 +166,25 @@ def dedup(
     shingle_length: int,
     url: bool,
     no_verify: bool,
+    lines: int | None,
+    evaluation: tuple[str, ...],
     workers: int,
     output: Path,
     as_json: bool,
 ) -> None:
     """Say of all documents in SHARDS which stay; hold a split out by cluster.
 
-    Duplicates go by text and by verified similarity. The shards stay as they are; write-corpus
-    makes plain files of what is kept.
+    Duplicates go by text and by verified similarity, and on demand by URL; lines of many documents
+    and what quotes evaluation sets on demand too. The shards stay as they are; write-corpus makes
+    plain files of what is kept.
     """
     from nativize.dedup import deduplicate
 
     options = Dedup(
         threshold=threshold, permutations=permutations, bands=bands, rows=rows,
         shingle_length=shingle_length, url=url, verify=not no_verify,
+        lines=FrequentLines(minimum_documents=lines) if lines else None,
+        decontamination=Decontamination(files=evaluation) if evaluation else None,
     )  # fmt: skip
     make(
         lambda place: deduplicate(
@@ -167,6 +193,7 @@ def dedup(
             language=language_of(code, words),
             dedup=options,
             buckets=None,
+            directory=Path.cwd(),
             engine=LocalEngine(workers),
         ),
         output,

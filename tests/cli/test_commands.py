@@ -46,9 +46,12 @@ def test_text_goes_from_crawl_files_to_a_deduplicated_corpus(
     clean = made(run("clean", *files, *japanese, "-o", tmp_path / "clean"))
     options = [*japanese, "--model", tmp_path / "model"]
     made(run("score", tmp_path / "clean", *options, "-o", tmp_path / "scored"))
-    dedup = made(run("dedup", tmp_path / "scored", *japanese, "-o", tmp_path / "corpus"))
+    held = traveller.sample / "instruction" / "heldout.jsonl"
+    steps = [*japanese, "--url", "--lines", 10, "--evaluation", held]
+    dedup = made(run("dedup", tmp_path / "scored", *steps, "-o", tmp_path / "corpus"))
     assert clean["accounts"]["kept"]["documents"] == dedup["accounts"]["entered"]["documents"]
-    assert dedup["accounts"]["dropped"]["exact_duplicate"]["documents"] > 0
+    dropped = dedup["accounts"]["dropped"]
+    assert all(dropped[reason]["documents"] for reason in ("exact_duplicate", "contaminated"))
     plain = made(run("write-corpus", tmp_path / "corpus", "--json", "-o", tmp_path / "plain"))
     for split in ("train", "heldout"):
         files = sorted((tmp_path / "plain" / split).glob("*.parquet"))
