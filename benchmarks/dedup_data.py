@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks import real_text
-from nativize.crawl.document import SCHEMA, DocumentFile
+from nativize.crawl.document import SCHEMA, in_groups, open_writer
 
 LANGUAGES = ("ja", "en")
 PAGE_CHARACTERS = (1_000, 6_000)
@@ -222,7 +222,11 @@ def write_shards(directory: Path, texts: Sequence[str], shards: int, first: int 
 
 def write_shard(path: Path, ids: Sequence[str], texts: Sequence[str]) -> None:
     """One shard of the corpus, as the stage before deduplication leaves it."""
-    with DocumentFile(path) as shard:
-        empty = {field.name: "" if field.type == pa.string() else 0 for field in SCHEMA}
-        for identifier, text in zip(ids, texts, strict=True):
-            shard.add({**empty, "id": identifier, "text": text})
+    columns = {
+        field.name: [""] * len(texts) if field.type == pa.string() else [0] * len(texts)
+        for field in SCHEMA
+    }
+    table = pa.table({**columns, "id": list(ids), "text": list(texts)}, schema=SCHEMA)
+    with open_writer(path, SCHEMA) as shard:
+        for part in in_groups(table):
+            shard.write_table(part)

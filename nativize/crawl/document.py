@@ -9,12 +9,14 @@ timestamps. The same documents make the same bytes under one version of Arrow.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -45,6 +47,9 @@ as it was read: what a request for removal finds a document by, however often it
 ZSTD_LEVEL = 3
 ROW_GROUP_TEXT_BYTES = 8_000_000
 ROW_GROUP_ROWS = 10_000
+SCORED_GROUP_TEXT_BYTES = 500_000
+"""Smaller in scored shards, which a refresh of deduplication reads single texts of: 13 % more disk
+than with 8 MB, and a quarter instead of nearly all is read for 1 % new documents."""
 REPEATED = ["source", "licence", "language", "file"]
 
 
@@ -134,6 +139,15 @@ def open_writer(path: Path, schema: pa.Schema, *, fast: bool = False) -> pq.Parq
         use_dictionary=REPEATED,
         write_statistics=False,
     )
+
+
+def in_groups(table: pa.Table, text_bytes: int = SCORED_GROUP_TEXT_BYTES) -> Iterator[pa.Table]:
+    """The documents in parts of about so much text, none of them empty."""
+    sizes = pc.binary_length(table["text"]).to_numpy()
+    ends = np.flatnonzero(np.diff(np.cumsum(sizes, dtype=np.int64) // text_bytes)) + 1
+    for begin, end in pairwise([0, *ends.tolist(), len(table)]):
+        if end > begin:
+            yield table.slice(begin, end - begin)
 
 
 def count_documents(directory: Path) -> int:

@@ -20,7 +20,7 @@ from nativize.artifact import (
     throughput,
     write_json,
 )
-from nativize.crawl.document import count_of, open_writer
+from nativize.crawl.document import count_of, in_groups, open_writer
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.quality.model import BUCKET_NAMES, BUCKETS, MODEL, Buckets, Scorer
 from nativize.quality.picture import draw_perplexities
@@ -93,7 +93,8 @@ def score_shard(shard: Path, model: Path, out: Path) -> Report:
                 numbers = buckets.of(perplexities)
                 summary.add(table, perplexities, numbers)
                 scored = _with_scores(table, perplexities, numbers)
-                target.write_table(scored)
+                for part in in_groups(scored):
+                    target.write_table(part)
                 accounts.kept += count_of(scored["text"])
     seconds = time.process_time() - started
     return Report({"summary": summary.to_json(), "score_seconds": seconds}, accounts)
