@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.dedup_data import mixed
 from benchmarks.dedup_ours import LANGUAGE, SETTINGS
 from nativize.compiled import compiled
 from nativize.dedup.banding import Banding
@@ -66,10 +67,15 @@ def main(texts: Sequence[str]) -> dict[str, float]:
 
 
 def instructions() -> str:
-    if not shutil.which("perf"):
-        return "instructions a byte: not measured, perf is not installed"
-    done = subprocess.run(["perf", "--version"], capture_output=True, text=True, check=False)
-    return f"instructions a byte: run perf stat around this module ({done.stdout.strip()})"
+    """Whether this machine counts instructions, and how to have them counted."""
+    counter = ["perf", "stat", "-x", ",", "-e", "instructions", "true"]
+    if shutil.which("perf"):
+        counted = subprocess.run(counter, capture_output=True, text=True, check=False).stderr
+        if counted[:1].isdigit():
+            return (
+                "instructions a byte: perf stat -e instructions python -m benchmarks.dedup_limits"
+            )
+    return "instructions a byte: not measured, nothing counts instructions on this machine"
 
 
 def _seconds(step: Callable[[], Any]) -> float:
@@ -105,3 +111,7 @@ def _all_hashes(data: Any, offsets: Any, how: Any, units: Any) -> int:
             count += made
             made = next_hashes(data, offsets[text + 1], how, state, units, hashes)
     return count
+
+
+if __name__ == "__main__":
+    main(mixed(20_000_000))
