@@ -46,8 +46,6 @@ from nativize.texts import Texts
 
 log = logging.getLogger(__name__)
 
-BITS_A_PIECE = 64
-"""Of a filter that lets one foreign hash in 64 pass to the table."""
 MOST_SHOWN = 20
 
 Hits = NDArray[np.uint64]
@@ -152,9 +150,9 @@ def search_shard(path: Path, searches: Sequence[tuple[Shingling, Path]], out: Pa
 
 
 def _table_of(pieces: Hits) -> tuple[Hits, Hits]:
-    """Pieces in a table, and a filter of bits by their highest ones."""
+    """Pieces in a table, and a filter of 64 bits a piece, which one foreign hash in 64 passes."""
     table = np.full(hashes_room(len(pieces)), FREE)
-    bits = np.zeros(hashes_room(len(pieces)) * BITS_A_PIECE // 128, np.uint64)
+    bits = np.zeros(len(table) // 2, np.uint64)
     _fill(pieces, table, bits)
     return table, bits
 

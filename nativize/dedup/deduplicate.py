@@ -144,7 +144,7 @@ def _contamination(
     wanted = signing.dedup.decontamination
     if wanted is None:
         return Contamination.nothing(len(documents))
-    sets = read_evaluation_sets(wanted, directory, signing.language, signing.shingling())
+    sets = read_evaluation_sets(wanted, directory, signing.shingling())
     return contaminated(documents, signing, sets, place, engine)
 
 

@@ -35,7 +35,7 @@ from nativize.dedup.shingles import (
     units_room,
 )
 from nativize.errors import CorpusError
-from nativize.recipe import Decontamination, Language
+from nativize.recipe import Decontamination
 from nativize.texts import Texts
 
 CHARACTERS_A_WORD, LETTERS_A_WORD = 2, 6
@@ -120,7 +120,7 @@ def evaluation_digests(decontamination: Decontamination | None, directory: Path)
 
 
 def read_evaluation_sets(
-    decontamination: Decontamination, directory: Path, language: Language, how: Shingling
+    decontamination: Decontamination, directory: Path, how: Shingling
 ) -> EvaluationSets:
     """All pieces of all evaluation sets.
 
@@ -136,16 +136,15 @@ def read_evaluation_sets(
             chosen = np.flatnonzero(lengths == length)
             hashes, owner = _pieces_of([some[one] for one in chosen], how._replace(length=length))
             pieces.append(hashes)
-            owners.append(
-                np.stack([chosen[owner] * 0 + file, chosen[owner], owner * 0 + length], 1)
-            )
-    every, owned = np.concatenate(pieces), np.concatenate(owners)
-    order = np.argsort(every, kind="stable")
+            every = np.full(len(owner), file)
+            owners.append(np.stack([every, chosen[owner], np.full(len(owner), length)], axis=1))
+    hashed, owned = np.concatenate(pieces), np.concatenate(owners)
+    order = np.argsort(hashed, kind="stable")
     file_of, item_of, length_of = owned[order].T.astype(np.int32)
     too_short = [
         len(some) - len(np.unique(item_of[file_of == file])) for file, some in enumerate(items)
     ]
-    return EvaluationSets(list(files), items, too_short, every[order], file_of, item_of, length_of)
+    return EvaluationSets(list(files), items, too_short, hashed[order], file_of, item_of, length_of)
 
 
 def _length_of(item: str, words: int, how: Shingling) -> int:

@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from nativize.recipe.section import Positive, Section, Share
+from nativize.recipe.section import EXECUTION, Positive, Section, Share
 
 
 class Fold(Section):
@@ -37,9 +37,12 @@ class Decontamination(Section):
     files: tuple[str, ...] = Field(
         min_length=1,
         description="Globs of evaluation sets, relative to the recipe: .jsonl, .json, .csv, .txt…",
+        json_schema_extra={EXECUTION: True},
     )
-    words: Positive = Field(
+    words: int = Field(
         13,
+        ge=1,
+        le=300,
         description="Length of a shared piece (GPT-3: 13); without spaces two characters a word.",
     )
 
@@ -54,7 +57,7 @@ class Dedup(Section):
     near: bool = Field(True, description="One document per cluster of similar ones (MinHash).")
     verify: bool = Field(True, description="Compare every candidate pair exactly.")
     threshold: Share = Field(0.8, description="Jaccard similarity from which two are duplicates.")
-    shingle_length: Positive = 5
+    shingle_length: int = Field(5, ge=1, le=1_000, description="Characters, words or syllables.")
     permutations: Positive = Field(120, description="Hash functions of a signature.")
     bands: Positive | None = Field(
         None, description="With rows; left out, the optimum for threshold and permutations."
@@ -64,7 +67,7 @@ class Dedup(Section):
     lines: FrequentLines | None = Field(
         None, description="Off unless given: FineWeb measured that it made models worse."
     )
-    decontamination: Decontamination | None = None
+    decontamination: Decontamination | None = Field(None, description="Off unless given.")
     heldout_share: Share = Field(0.02, description="Share of clusters held out for evaluation.")
     seed: int = 1
 
