@@ -4,15 +4,19 @@ Menus, notices and imprints are no text of the page that they stand on. A line i
 documents are, folded; which documents have it is counted over those that are still kept, so that
 copies of one page do not make its lines frequent.
 
-Of L distinct lines two collide in 64 bits with probability L² / 2**65: 3 % of a corpus with a
-billion of them loses the count of one line. Source: Wenzek et al. 2020, "CCNet", whose threshold
-is two documents; FineWeb (Penedo et al. 2024) measured that models trained without such lines
-were worse, so the step is off by default.
+A line is known by 64 bits. Among L different lines any two have the same with probability about
+L² / 2**65: 3e-10 for 10**5 lines, 3e-4 for 10**8, 0.03 for 10**9. Such a pair is counted as one
+line, so that a document may lose its line although what stays elsewhere is the other.
+
+Source: Wenzek et al. 2020, "CCNet", where every repeated paragraph of a shard goes; FineWeb
+(Penedo et al. 2024) measured that models trained without such lines were worse, so the step is off
+by default.
 """
 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +24,7 @@ from numpy.typing import NDArray
 
 from nativize.artifact import Count, ShardTask, Workplace
 from nativize.dedup.documents import Documents, Hashes, Mask, Numbers
-from nativize.dedup.lines import Span, read_lines
+from nativize.dedup.lines import FORMAT, UNCLOSED, Span, read_lines
 from nativize.dedup.report import Table, shortened
 from nativize.dedup.sign import Signing
 from nativize.dedup.stored import read_rows
@@ -30,10 +34,12 @@ from nativize.recipe import FrequentLines, identity
 log = logging.getLogger(__name__)
 
 LINES_IN_ONE_RANGE = 4_000_000
-"""Lines are joined by ranges of their hashes; about 400 MB of memory a range."""
+"""Lines are joined by ranges of their hashes; about MEMORY of memory a range."""
 MOST_SHOWN = 20
 
 Spans = NDArray[np.int64]
+Fields = NDArray[np.uint32]
+"""m x `Span`."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,12 @@ class LineCuts:
     """What is cut out of N documents.
 
     Attributes:
-        emptied: documents of which nothing would remain but blank space; they have no spans.
+        emptied: documents of which nothing would remain but what folds to blank space, such as
+            "---"; they have no spans.
         documents: of each of m spans the document, ascending.
         spans: m x 2 bytes of the document's UTF-8, ascending, neither touching nor overlapping.
         lines: how many different lines were frequent.
+        places: how many lines are cut, counted wherever they stand.
         cut: what all spans hold; its documents are those that lose a part.
         shown: the lines that stand in most documents, as a table.
     """
@@ -53,13 +61,14 @@ class LineCuts:
     documents: Numbers
     spans: Spans
     lines: int
+    places: int
     cut: Count
     shown: Table = field(default_factory=dict)
 
     @classmethod
     def nothing(cls, documents: int) -> "LineCuts":
         empty = np.empty(0, np.int64)
-        return cls(np.zeros(documents, bool), empty, empty.reshape(0, 2), 0, Count())
+        return cls(np.zeros(documents, bool), empty, empty.reshape(0, 2), 0, 0, Count())
 
     def of_rows(self, first: int, rows: Numbers, count: int) -> pa.Array:
         """What is cut out of each row of a shard, as lists of begins and ends.
@@ -96,55 +105,75 @@ def frequent_line_cuts(
         engine: where shards are read.
     """
     found = _Found(documents, survivors, _read(documents, signing, lines, place, engine))
-    frequent = [_cut_of_range(found, part, lines) for part in found.ranges()]
-    cut = np.concatenate([part.cut for part in frequent])
+    frequent = [_frequent_of(found, part, lines) for part in found.ranges()]
     numbers = np.concatenate([part.documents for part in frequent])
-    order = np.lexsort((cut[:, Span.BEGIN], numbers))
-    cut, numbers = cut[order], numbers[order]
+    cut = np.concatenate([part.cut for part in frequent])
     emptied = _emptied(found, numbers, cut)
-    remains = ~emptied[numbers]
-    owners, spans = _joined(numbers[remains], cut[remains])
-    sizes = Count(
-        len(np.unique(owners)),
-        int(cut[remains, Span.CHARACTERS].sum()) + _newlines(spans, cut[remains]),
-        int((spans[:, 1] - spans[:, 0]).sum()),
-    )
+    remains = np.flatnonzero(~emptied[numbers])
+    order = remains[np.lexsort((cut[remains, Span.BEGIN], numbers[remains]))]
+    numbers, cut = numbers[order], cut[order]
+    owners, spans = _spans(numbers, cut)
+    sizes = Count(len(np.unique(owners)), _characters(spans, cut), int(np.diff(spans).sum()))
     log.info("frequent lines: %d cut out of %d documents", len(cut), sizes.documents)
-    shown = _shown(documents, [part for part in frequent if len(part.best)])
-    return LineCuts(emptied, owners, spans, sum(len(part.best) for part in frequent), sizes, shown)
+    return LineCuts(
+        emptied, owners, spans, sum(part.lines for part in frequent), len(cut), sizes,
+        _shown(documents, frequent),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Frequent:
-    """Of one range of hashes: what is cut, from which documents, and the best of each line."""
+    """Of one range of hashes.
 
-    cut: NDArray[np.int64]
+    Attributes:
+        lines: how many are frequent.
+        documents: of each place where one is cut the document.
+        cut: of each such place the `Span`.
+        counts: of those that stand in most documents, how many these are.
+        best: the document where each of these stays.
+        best_spans: and its place there.
+    """
+
+    lines: int
     documents: Numbers
-    best: Numbers
-    best_spans: NDArray[np.int64]
+    cut: Fields
     counts: Numbers
+    best: Numbers
+    best_spans: Fields
+
+
+@dataclass(frozen=True)
+class _Range:
+    """Lines of survivors in the order of their hashes, then documents, then places."""
+
+    hashes: Hashes
+    documents: Numbers
+    spans: Fields
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The lines of all shards, in files."""
+    """The lines of all shards, in files, of which one is open at a time."""
 
     documents: Documents
     survivors: Mask
     place: Workplace
 
-    def ranges(self) -> Iterator[tuple[Hashes, Numbers, NDArray[np.int64]]]:
-        """Hashes, documents and spans of all lines of survivors, a range of hashes at a time.
-
-        In the order of hashes, then documents, then places.
-        """
-        hashes = [np.load(self._file(shard, "lines"), mmap_mode="r") for shard in self._shards()]
-        parts = max(1, -(-sum(map(len, hashes)) // LINES_IN_ONE_RANGE))
-        borders = [(part << 64) // parts for part in range(1, parts)]
-        at = np.array(borders, np.uint64)
-        cuts = [np.concatenate([[0], np.searchsorted(one, at), [len(one)]]) for one in hashes]
+    def ranges(self) -> Iterator[_Range]:
+        """All lines, a range of hashes at a time."""
+        sizes = [len(self._open(shard, "lines")) for shard in self._shards()]
+        parts = max(1, -(-sum(sizes) // LINES_IN_ONE_RANGE))
+        borders = np.array([(part << 64) // parts for part in range(1, parts)], np.uint64)
+        cuts = [
+            np.searchsorted(self._open(shard, "lines"), borders).tolist()
+            for shard in self._shards()
+        ]
         for part in range(parts):
-            yield self._range([slice(*cut[part : part + 2]) for cut in cuts])
+            slices = [
+                slice(*([0, *inner, size][part : part + 2]))
+                for inner, size in zip(cuts, sizes, strict=True)
+            ]
+            yield self._range(slices)
 
     def letters(self) -> Numbers:
         """How many folded characters each document has."""
@@ -152,36 +181,34 @@ class _Found:
         found = np.empty(len(self.documents), np.int64)
         for shard in self._shards():
             here = slice(*self.documents.begins[shard : shard + 2])
-            found[here] = np.load(self._file(shard, "letters"))[rows[here]]
+            found[here] = self._open(shard, "letters")[rows[here]]
         return found
 
     def _shards(self) -> range:
         return range(len(self.documents.shards))
 
-    def _file(self, shard: int, kind: str) -> str:
-        return str(self.place.out / f"{self.documents.shards[shard].stem}.{kind}.npy")
+    def _open(self, shard: int, kind: str) -> NDArray[Any]:
+        """A file of a shard, mapped; it is open for as long as the array lives."""
+        path = self.place.out / f"{self.documents.shards[shard].stem}.{kind}.npy"
+        return np.asarray(np.load(path, mmap_mode="r"))
 
-    def _range(self, slices: list[slice]) -> tuple[Hashes, Numbers, NDArray[np.int64]]:
-        hashes, numbers, spans = [], [], []
-        for shard, here in zip(self._shards(), slices, strict=True):
-            some = np.load(self._file(shard, "spans"), mmap_mode="r")[here].astype(np.int64)
-            number = self._numbers(shard)[some[:, Span.ROW]]
-            kept = number >= 0
-            kept[kept] = self.survivors[number[kept]]
-            hashes.append(np.load(self._file(shard, "lines"), mmap_mode="r")[here][kept])
-            numbers.append(number[kept])
-            spans.append(some[kept])
-        whole = np.concatenate(hashes)
-        order = np.argsort(whole, kind="stable")
-        return whole[order], np.concatenate(numbers)[order], np.concatenate(spans)[order]
+    def _range(self, slices: list[slice]) -> _Range:
+        parts = [self._part(shard, here) for shard, here in enumerate(slices)]
+        hashes, numbers, spans = (np.concatenate(some) for some in zip(*parts, strict=True))
+        order = np.argsort(hashes, kind="stable")
+        return _Range(hashes[order], numbers[order], spans[order])
 
-    def _numbers(self, shard: int) -> Numbers:
-        """The document of each row of a shard, -1 where its bucket keeps it back."""
+    def _part(self, shard: int, here: slice) -> tuple[Hashes, Numbers, Fields]:
+        """Hashes, documents and spans of some lines of a shard, those of survivors."""
         begin, end = self.documents.begins[shard : shard + 2]
-        rows = self.documents.column("row")[begin:end].astype(np.int64)
-        numbers = np.full(len(np.load(self._file(shard, "letters"), mmap_mode="r")), -1, np.int64)
-        numbers[rows] = np.arange(begin, end)
-        return numbers
+        numbers = begin + np.flatnonzero(self.survivors[begin:end])
+        spans = self._open(shard, "spans")[here]
+        if not len(numbers) or not len(spans):
+            return np.empty(0, np.uint64), numbers[:0], spans[:0]
+        rows = self.documents.column("row")[numbers]
+        nearest = np.minimum(np.searchsorted(rows, spans[:, Span.ROW]), len(rows) - 1)
+        kept = rows[nearest] == spans[:, Span.ROW]
+        return self._open(shard, "lines")[here][kept], numbers[nearest[kept]], spans[kept]
 
 
 def _read(
@@ -198,6 +225,7 @@ def _read(
             shard.stem,
             {
                 "shard": digest,
+                "format": FORMAT,
                 "fold": identity(signing.dedup.fold),
                 "seed": signing.dedup.seed,
                 "minimum_characters": lines.minimum_characters,
@@ -210,72 +238,84 @@ def _read(
     return step
 
 
-def _cut_of_range(
-    found: _Found, part: tuple[Hashes, Numbers, NDArray[np.int64]], lines: FrequentLines
-) -> _Frequent:
-    hashes, numbers, spans = part
-    opens = np.ones(len(hashes), bool)
-    opens[1:] = hashes[1:] != hashes[:-1]
+def _frequent_of(found: _Found, part: _Range, lines: FrequentLines) -> _Frequent:
+    """Which lines of a range are frequent, where they stay and where they are cut."""
+    opens = _opens(part.hashes)
+    anew = opens | _opens(part.documents)
     line = np.cumsum(opens) - 1
-    anew = opens.copy()
-    anew[1:] |= numbers[1:] != numbers[:-1]
-    counts = np.bincount(line[anew], minlength=1)
+    counts = np.bincount(line[anew])
     is_frequent = counts >= lines.minimum_documents
-    number_of = np.cumsum(is_frequent) - 1
-    here = np.flatnonzero(is_frequent[line]) if len(line) else np.empty(0, np.int64)
-    of_documents = here[anew[here]]
-    groups = number_of[line[of_documents]]
-    if not len(here):
-        return _Frequent(spans[:0], numbers[:0], numbers[:0], spans[:0], counts[:0])
-    best = found.documents.best(numbers[of_documents], groups)
-    stays = numbers[here] == best[number_of[line[here]]]
-    _, first = np.unique(number_of[line[here[stays]]], return_index=True)
-    best_spans = spans[here[stays][first]]
+    here = np.flatnonzero(is_frequent[line])
+    # lines that are not frequent have no number
+    line = (np.cumsum(is_frequent) - 1)[line[here]]
+    counts, documents = counts[is_frequent], part.documents[here]
+    of_documents = anew[here]
+    best = found.documents.best(documents[of_documents], line[of_documents])
+    stays = documents == best[line]
     cut = here[~stays]
-    return _Frequent(spans[cut], numbers[cut], best, best_spans, counts[is_frequent])
+    most = np.argsort(-counts, kind="stable")[:MOST_SHOWN]
+    first = np.searchsorted(line[stays], most)
+    return _Frequent(
+        len(best), part.documents[cut], part.spans[cut],
+        counts[most], best[most], part.spans[here[stays][first]],
+    )  # fmt: skip
 
 
-def _emptied(found: _Found, numbers: Numbers, cut: NDArray[np.int64]) -> Mask:
+def _opens(values: NDArray[Any]) -> Mask:
+    """Where each run of equal values begins."""
+    opens = np.ones(len(values), bool)
+    opens[1:] = values[1:] != values[:-1]
+    return opens
+
+
+def _emptied(found: _Found, numbers: Numbers, cut: Fields) -> Mask:
     """Documents all of whose letters are cut; one that never had any is none of them."""
     lost = np.bincount(numbers, cut[:, Span.LETTERS], minlength=len(found.documents))
     return np.asarray((lost > 0) & (lost >= found.letters()))
 
 
-def _joined(numbers: Numbers, cut: NDArray[np.int64]) -> tuple[Numbers, Spans]:
+def _spans(numbers: Numbers, cut: Fields) -> tuple[Numbers, Spans]:
     """Neighbouring lines as one span; a text that ended without a newline still does."""
-    spans = cut[:, [Span.BEGIN, Span.END]]
-    opens = np.ones(len(numbers), bool)
-    opens[1:] = (numbers[1:] != numbers[:-1]) | (spans[1:, 0] != spans[:-1, 1])
-    first = np.flatnonzero(opens)
-    last = np.append(first[1:], len(numbers))[: len(first)] - 1
-    begins, ends = spans[first, 0], spans[last, 1]
+    begins, ends = cut[:, Span.BEGIN].astype(np.int64), cut[:, Span.END].astype(np.int64)
+    newlines = cut[:, Span.NEWLINES].astype(np.int64)
+    first, last = _runs(numbers, begins, ends)
     # with a last line that had no newline goes the one before what is cut
-    begins -= (cut[last, Span.UNCLOSED] == 1) & (begins > 0)
-    return numbers[first], np.stack([begins, ends], axis=1)
+    before = np.where(newlines[last] >= UNCLOSED, newlines[first] % UNCLOSED, 0)
+    numbers, begins, ends = numbers[first], begins[first] - before, ends[last]
+    # which may belong to an empty line that was all that stood between two spans
+    first, last = _runs(numbers, begins, ends)
+    return numbers[first], np.stack([begins[first], ends[last]], axis=1)
 
 
-def _newlines(spans: Spans, cut: NDArray[np.int64]) -> int:
-    """Characters that the spans have beside their lines: newlines before them, a byte each."""
-    return int((spans[:, 1] - spans[:, 0]).sum() - (cut[:, Span.END] - cut[:, Span.BEGIN]).sum())
+def _runs(numbers: Numbers, begins: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
+    """First and last of each run of spans of a document that touch."""
+    opens = _opens(numbers)
+    opens[1:] |= begins[1:] != ends[:-1]
+    first = np.flatnonzero(opens)
+    return first, np.append(first[1:], len(numbers))[: len(first)] - 1
+
+
+def _characters(spans: Spans, cut: Fields) -> int:
+    """What all spans hold; newlines before their lines have a byte a character."""
+    lines = cut.sum(axis=0, dtype=np.int64)
+    newlines = np.diff(spans).sum() - (lines[Span.END] - lines[Span.BEGIN])
+    return int(newlines + lines[Span.CHARACTERS])
 
 
 def _shown(documents: Documents, frequent: list[_Frequent]) -> Table:
     """The lines that stand in most documents, as the best of these has them."""
-    columns = ["line", "documents", "kept in"]
-    if not frequent:
-        return {"columns": columns, "rows": []}
     counts = np.concatenate([part.counts for part in frequent])
     most = np.argsort(-counts, kind="stable")[:MOST_SHOWN]
-    best = np.concatenate([part.best for part in frequent])[most]
+    best = np.concatenate([part.best for part in frequent])[most].tolist()
     spans = np.concatenate([part.best_spans for part in frequent])[most]
     rows = [
-        [_line_of(documents, one, span), int(count), documents.ids[one].as_py()]
-        for one, span, count in zip(best.tolist(), spans, counts[most], strict=True)
+        [_line_of(documents, one, span), count, documents.ids[one].as_py()]
+        for one, span, count in zip(best, spans, counts[most].tolist(), strict=True)
     ]
-    return {"columns": columns, "rows": rows}
+    return {"columns": ["line", "documents", "kept in"], "rows": rows}
 
 
-def _line_of(documents: Documents, document: int, span: NDArray[np.int64]) -> str:
+def _line_of(documents: Documents, document: int, span: NDArray[np.uint32]) -> str:
     shard = int(np.searchsorted(documents.begins, document, "right")) - 1
     rows = documents.column("row")[[document]].astype(np.int64)
     text = read_rows(documents.shards[shard], rows)[0].as_py().encode()
