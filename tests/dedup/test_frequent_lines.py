@@ -268,7 +268,7 @@ def test_neither_the_order_of_shards_nor_workers_matter(tmp_path: Path) -> None:
     one = materialise(tmp_path / "a", write_shards(tmp_path / "1", documents, 4), "1")
     two = materialise(tmp_path / "b", write_shards(tmp_path / "2", documents, 4), "1", workers=2)
     assert one.content == two.content
-    assert one.record.metrics["documents_with_cut_lines"] > 30
+    assert one.record.report["metrics"]["documents_with_cut_lines"] > 30
     turned = materialise(tmp_path / "c", write_shards(tmp_path / "3", documents[::-1], 7), "1")
     assert kept_texts(turned.path) == kept_texts(one.path)
     assert len(set(kept_texts(one.path).values())) == 40
