@@ -8,9 +8,8 @@ A line is known by 64 bits. Among L different lines any two have the same with p
 L² / 2**65: 3e-10 for 10**5 lines, 3e-4 for 10**8, 0.03 for 10**9. Such a pair is counted as one
 line, so that a document may lose its line although what stays elsewhere is the other.
 
-Source: Wenzek et al. 2020, "CCNet", where every repeated paragraph of a shard goes; FineWeb
-(Penedo et al. 2024) measured that models trained without such lines were worse, so the step is off
-by default.
+Source: Wenzek et al. 2020, "CCNet", whose threshold is two documents; FineWeb (Penedo et al.
+2024) measured that models trained without such lines were worse, so the step is off by default.
 """
 
 import logging
@@ -34,7 +33,7 @@ from nativize.recipe import FrequentLines, identity
 log = logging.getLogger(__name__)
 
 LINES_IN_ONE_RANGE = 4_000_000
-"""Lines are joined by ranges of their hashes; about MEMORY of memory a range."""
+"""Joined at once: 500 MB of memory. What is cut stays in it, 35 bytes a place."""
 MOST_SHOWN = 20
 
 Spans = NDArray[np.int64]
@@ -113,7 +112,7 @@ def frequent_line_cuts(
     order = remains[np.lexsort((cut[remains, Span.BEGIN], numbers[remains]))]
     numbers, cut = numbers[order], cut[order]
     owners, spans = _spans(numbers, cut)
-    sizes = Count(len(np.unique(owners)), _characters(spans, cut), int(np.diff(spans).sum()))
+    sizes = Count(int(_opens(owners).sum()), _characters(spans, cut), int(np.diff(spans).sum()))
     log.info("frequent lines: %d cut out of %d documents", len(cut), sizes.documents)
     return LineCuts(
         emptied, owners, spans, sum(part.lines for part in frequent), len(cut), sizes,
@@ -144,11 +143,22 @@ class _Frequent:
 
 @dataclass(frozen=True)
 class _Range:
-    """Lines of survivors in the order of their hashes, then documents, then places."""
+    """Lines of survivors in the order of their hashes, then documents, then places.
+
+    Attributes:
+        hashes: of each of m lines.
+        documents: and the document where it stands.
+        order: and which of ``spans`` it has, for few of them are ever asked for.
+        spans: m x `Span`.
+    """
 
     hashes: Hashes
     documents: Numbers
+    order: Numbers
     spans: Fields
+
+    def spans_of(self, lines: Numbers) -> Fields:
+        return self.spans[self.order[lines]]
 
 
 @dataclass(frozen=True)
@@ -196,7 +206,7 @@ class _Found:
         parts = [self._part(shard, here) for shard, here in enumerate(slices)]
         hashes, numbers, spans = (np.concatenate(some) for some in zip(*parts, strict=True))
         order = np.argsort(hashes, kind="stable")
-        return _Range(hashes[order], numbers[order], spans[order])
+        return _Range(hashes[order], numbers[order], order, spans)
 
     def _part(self, shard: int, here: slice) -> tuple[Hashes, Numbers, Fields]:
         """Hashes, documents and spans of some lines of a shard, those of survivors."""
@@ -204,7 +214,8 @@ class _Found:
         numbers = begin + np.flatnonzero(self.survivors[begin:end])
         spans = self._open(shard, "spans")[here]
         if not len(numbers) or not len(spans):
-            return np.empty(0, np.uint64), numbers[:0], spans[:0]
+            # copies, for a part of a mapped file would keep it open
+            return np.empty(0, np.uint64), numbers[:0], spans[:0].copy()
         rows = self.documents.column("row")[numbers]
         nearest = np.minimum(np.searchsorted(rows, spans[:, Span.ROW]), len(rows) - 1)
         kept = rows[nearest] == spans[:, Span.ROW]
@@ -256,8 +267,8 @@ def _frequent_of(found: _Found, part: _Range, lines: FrequentLines) -> _Frequent
     most = np.argsort(-counts, kind="stable")[:MOST_SHOWN]
     first = np.searchsorted(line[stays], most)
     return _Frequent(
-        len(best), part.documents[cut], part.spans[cut],
-        counts[most], best[most], part.spans[here[stays][first]],
+        len(best), part.documents[cut], part.spans_of(cut),
+        counts[most], best[most], part.spans_of(here[stays][first]),
     )  # fmt: skip
 
 
