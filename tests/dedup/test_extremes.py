@@ -38,14 +38,15 @@ def test_as_many_copies_of_one_text_as_there_are_leave_one(tmp_path: Path, exact
     assert report.metrics["compared_pairs"] <= MANY
 
 
-def test_as_many_near_copies_of_one_text_leave_one_and_cost_one_comparison_each(
+def test_as_many_near_copies_of_one_text_leave_one_and_cost_a_few_comparisons_each(
     tmp_path: Path,
 ) -> None:
     head = text_of(1, 300)
     texts = pa.array([f"{head}{number:08d}" for number in range(MANY // 10)])
     report = run(write_many(tmp_path / "in", texts), tmp_path / "out")
     assert len(survivors(tmp_path / "out")) == 1
-    assert report.metrics["compared_pairs"] <= 2 * MANY // 10
+    # bands have other best documents, and removals are explained: 2.2 each of 100,000
+    assert report.metrics["compared_pairs"] <= 4 * MANY // 10
 
 
 def test_pages_that_share_a_template_alone_all_stay(tmp_path: Path) -> None:
