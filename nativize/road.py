@@ -19,7 +19,7 @@ from nativize.quality import SCORE, TRAIN_QUALITY
 from nativize.recipe import Recipe
 from nativize.replay import REPLAY, replay_crawl
 from nativize.tokens import TOKENISE
-from nativize.vocabulary import MERGE, TRAIN_TOKENIZER
+from nativize.vocabulary import CURVE, MERGE, TRAIN_TOKENIZER, VOCABULARY_REPORT
 
 CORPUS = (READ_CRAWL, FILTER, TRAIN_QUALITY, SCORE, DEDUPLICATE, REPLAY)
 
@@ -47,9 +47,11 @@ def road(recipe: Recipe) -> dict[str, Stage]:
     models += ["sft_model"] if recipe.chat else []
     stages = (
         *CORPUS,
+        CURVE,
         TRAIN_TOKENIZER,
         base_stage(recipe),
         MERGE,
+        VOCABULARY_REPORT,
         TOKENISE,
         EXTEND,
         *trainings,

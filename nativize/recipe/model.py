@@ -36,7 +36,9 @@ class Vocabulary(Section):
         "rank", description="rank: hurts no old text; classic: as Chinese-LLaMA; none: keep."
     )
     kind: Literal["bpe", "unigram"] = "bpe"
-    size: Positive = Field(8_000, description="Pieces of the new language's own tokenizer.")
+    size: Positive | Literal["auto"] = Field(
+        8_000, description="Pieces of the new language's own tokenizer; auto: the curve's knee."
+    )
     character_coverage: float = Field(0.9995, gt=0.9, le=1.0)
     maximum_training_characters: Positive = 100_000_000
     pad_to_multiple: Positive = 64

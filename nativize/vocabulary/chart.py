@@ -1,8 +1,42 @@
-"""What the new pieces buy, as a picture; matplotlib is loaded only when one is drawn."""
+"""What the new pieces buy, as pictures; matplotlib is loaded only when one is drawn."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from nativize.vocabulary.curve import Curve
+
+BEFORE, AFTER, MARK, PALE = "#9aa5b1", "#2a6f97", "#c1121f", "#6c757d"
+PUBLISHED = {
+    "ja": (
+        (1.15, "LLaMA, 32,000 pieces: 1.04–1.15"),
+        (0.9, "51,470 merged pieces: 0.9"),
+        (0.5, "32,000 pieces of Japanese alone: 0.5"),
+    )
+}
+"""Tokens per character that others had, by language."""
+
+
+def draw_curve(curve: Curve, out: Path) -> None:
+    """Tokens per character by size, the size that "auto" takes marked, as PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.subplots()
+    sizes = [point.size for point in curve.points]
+    heights = [point.tokens_per_character for point in curve.points]
+    axes.plot(sizes, heights, color=AFTER, marker="o")
+    for size, height in zip(sizes, heights, strict=True):
+        axes.annotate(f"{height:.3f}", (size, height), (0, 7), textcoords="offset points")
+    axes.axvline(curve.chosen, color=MARK, linestyle=":", label=f'"auto": {curve.chosen:,}')
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30)
+    axes.set_xlabel("pieces of the new language's tokenizer")
+    axes.set_ylabel("tokens per character, held-out text")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(y=0.15)
+    axes.legend(frameon=False)
+    figure.savefig(out, dpi=120)
 
 
 def draw_fertility(metrics: Mapping[str, Any], out: Path) -> None:
@@ -11,7 +45,7 @@ def draw_fertility(metrics: Mapping[str, Any], out: Path) -> None:
 
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
-    for offset, when, colour in ((-0.2, "before", "#9aa5b1"), (0.2, "after", "#2a6f97")):
+    for offset, when, colour in ((-0.2, "before", BEFORE), (0.2, "after", AFTER)):
         heights = [metrics[f"{name}_tokens_per_character_{when}"] for name in ("new", "old")]
         places = [position + offset for position in (0, 1)]
         bars = axes.bar(places, heights, width=0.38, label=f"{when} the merge", color=colour)
@@ -21,4 +55,34 @@ def draw_fertility(metrics: Mapping[str, Any], out: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(y=0.15)
     axes.legend(frameon=False)
+    figure.savefig(out, dpi=120)
+
+
+def draw_report(metrics: Mapping[str, Any], language: str, out: Path) -> None:
+    """Bars of tokens per character and per byte, published figures as labelled lines, as PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    for axes, unit in zip(figure.subplots(1, 2), ("character", "byte"), strict=True):
+        for offset, when, colour in ((-0.2, "before", BEFORE), (0.2, "after", AFTER)):
+            heights = [metrics[f"{name}_tokens_per_{unit}_{when}"] for name in ("new", "old")]
+            places = [position + offset for position in (0, 1)]
+            bars = axes.bar(places, heights, width=0.38, label=f"{when} the merge", color=colour)
+            axes.bar_label(bars, fmt="%.3f")
+        axes.set_xticks([0, 1], ["new language", "old language"])
+        axes.set_ylabel(f"tokens per {unit}, held-out text")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.margins(y=0.15)
+        if unit == "character":
+            for height, label in PUBLISHED.get(language, ()):
+                axes.axhline(height, color=PALE, linestyle="--", linewidth=0.8)
+                axes.annotate(
+                    label,
+                    (1.45, height),
+                    (0, 2),
+                    textcoords="offset points",
+                    ha="right",
+                    fontsize=7,
+                )
+            axes.legend(frameon=False, loc="upper right")
     figure.savefig(out, dpi=120)

@@ -21,7 +21,7 @@ def sample_texts(corpus: Path, split: Split, maximum_characters: int) -> list[st
     A document is taken whenever what was taken lags behind its share of what was seen, so that
     every source is there in proportion. Only the last document may be cut.
     """
-    total = _characters(corpus, split)
+    total = count_characters(corpus, split)
     share = min(1.0, maximum_characters / max(total, 1))
     seen = taken = 0
     sample: list[str] = []
@@ -35,7 +35,8 @@ def sample_texts(corpus: Path, split: Split, maximum_characters: int) -> list[st
     return sample
 
 
-def _characters(corpus: Path, split: Split) -> int:
+def count_characters(corpus: Path, split: Split) -> int:
+    """Characters of a split."""
     lengths = (
         compute.sum(compute.utf8_length(column)).as_py() or 0 for column in _columns(corpus, split)
     )

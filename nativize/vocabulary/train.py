@@ -1,4 +1,7 @@
-"""Training sentencepiece models, the same bytes every time.
+"""Tokenizers learned from text, the same bytes every time.
+
+New BPE pieces are the first ones of the vocabulary curve; Unigram, and the tokenizer of a base from
+scratch, are sentencepiece's work.
 
 Identity normalisation throughout: pieces learned after NFKC but used without it send full-width
 text to bytes, so the corpus is normalised and the tokenizer is not.
@@ -16,6 +19,8 @@ from nativize.artifact import Report, Workplace, write_atomically
 from nativize.errors import VocabularyError
 from nativize.recipe import Vocabulary
 from nativize.vocabulary.corpus_text import sample_texts
+from nativize.vocabulary.curve import measure_curve, read_curve
+from nativize.vocabulary.pieces import model_of
 
 THREADS = 2
 """A constant: the sums of Unigram training depend on how many threads share them."""
@@ -26,20 +31,32 @@ SENTENCE_CHARACTERS = 1_000
 TOKENIZER_MODEL = "tokenizer.model"
 
 
-def train_tokenizer(corpus: Path, place: Workplace, *, vocabulary: Vocabulary) -> Report:
-    """The new language's own pieces, learned from a sample spread over its training text."""
-    texts = sample_texts(corpus, "train", vocabulary.maximum_training_characters)
+def train_tokenizer(
+    corpus: Path, place: Workplace, *, vocabulary: Vocabulary, curve: Path | None = None
+) -> Report:
+    """The new language's own pieces.
+
+    Args:
+        corpus: the new language; read for Unigram pieces, or where there is no curve.
+        place: where it grows.
+        vocabulary: kind, size, coverage, length of the sample.
+        curve: a vocabulary curve, whose first pieces these are; without it one is made.
+    """
+    if curve is None:
+        step = place.step("curve")
+        measure_curve(corpus, step, vocabulary=vocabulary)
+        curve = step.out
+    measured = read_curve(curve)
+    size = measured.chosen if vocabulary.size == "auto" else vocabulary.size
     out = place.out / TOKENIZER_MODEL
-    train_sentencepiece(
-        texts,
-        out,
-        size=vocabulary.size,
-        kind=vocabulary.kind,
-        character_coverage=vocabulary.character_coverage,
-    )
-    characters = sum(len(text) for text in texts)
-    metrics = {"pieces": vocabulary.size, "documents": len(texts), "characters": characters}
-    return Report(metrics)
+    if vocabulary.kind == "bpe":
+        model = model_of(measured.characters, measured.pieces, size, complete=measured.complete)
+        write_atomically(out, lambda path: path.write_bytes(model.SerializeToString()))
+    else:
+        texts = sample_texts(corpus, "train", vocabulary.maximum_training_characters)
+        coverage = vocabulary.character_coverage
+        train_sentencepiece(texts, out, size=size, kind="unigram", character_coverage=coverage)
+    return Report({"pieces": size, "characters": len(measured.characters)})
 
 
 def train_base_tokenizer(texts: Iterable[str], out: Path, *, size: int) -> None:
@@ -76,7 +93,7 @@ def train_sentencepiece(
         texts: documents; their order is part of the result.
         out: file to write.
         size: pieces in all, with control pieces and bytes.
-        kind: a merge into a BPE base wants "bpe"; Unigram's pieces are often unreachable there.
+        kind: what sentencepiece calls the model type.
         character_coverage: share of characters that get a piece of their own.
         byte_fallback: 256 byte pieces for the rest.
         dummy_prefix: put a space before every text, as LLaMA does.

@@ -22,12 +22,12 @@ FROM_LORA = {
     "gguf_export",
     "evaluation_report",
 }
-FITTED = {"quality_model", "tokenizer", "base_model", "merged_vocabulary"}
+FITTED = {"quality_model", "vocabulary_curve", "tokenizer", "base_model", "merged_vocabulary"}
 EVERYTHING = (
     CORPUS
     | FITTED
     | FROM_LORA
-    | {"replay_corpus", "token_shards", "extended_model"}
+    | {"replay_corpus", "vocabulary_report", "token_shards", "extended_model"}
     | {"embedding_checkpoints", "instruction_data"}
 )
 
