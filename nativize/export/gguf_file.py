@@ -1,7 +1,6 @@
-"""Writing a Llama-architecture model as one GGUF file, tensor by tensor.
+"""Writing a model as one GGUF file, tensor by tensor.
 
-Source: the GGUF specification (ggml, docs/gguf.md) and llama.cpp's conversion of
-``LlamaForCausalLM``. Matrices take the file's type, vectors stay float32.
+Matrices take the file's type, vectors stay float32.
 """
 
 from pathlib import Path
@@ -12,9 +11,16 @@ import numpy
 
 from nativize.artifact import write_atomically
 from nativize.errors import ExportError
+from nativize.export.architecture import (
+    ARCHITECTURES,
+    Config,
+    add_architecture,
+    read_config,
+    rope_factors,
+    rotated,
+)
+from nativize.export.tokenizer import add_tokenizer
 from nativize.export.weights import Array, Weights
-from nativize.vocabulary.encoder import read_json
-from nativize.vocabulary.piece_model import UNUSED, Model, read_model
 
 Quantisation = Literal["f32", "f16", "q8_0"]
 
@@ -29,151 +35,92 @@ TENSOR_TYPES = {
     "q8_0": gguf.GGMLQuantizationType.Q8_0,
 }
 LARGEST_FLOAT16 = 65_504.0
+ROWS_OF_VOCABULARY = ("model.embed_tokens.weight", "lm_head.weight")
+ROPE_FACTORS = "rope_freqs.weight"
 
 
 def write_gguf(model: Path, out: Path, *, name: str, quantisation: Quantisation) -> None:
     """The model as a GGUF file at ``out``, the same bytes every time.
 
     Args:
-        model: Hugging Face directory: config.json, safetensors, tokenizer.model.
+        model: Hugging Face directory: config.json, safetensors, tokenizer.model or, of a
+            byte-level tokenizer, tokenizer.json.
         out: file to write.
         name: shown by programs that load it.
         quantisation: type of the matrices.
     Raises:
-        ExportError: not of the Llama architecture, or without a sentencepiece tokenizer.
+        ExportError: llama.cpp has no counterpart of the architecture or the tokenizer, or sizes
+            disagree.
     """
-    config = _read_config(model)
+    config = read_config(model)
     weights = Weights(model)
+    _require_equal_rows(weights, config, model)
 
     def write(temporary: Path) -> None:
-        writer = gguf.GGUFWriter(temporary, "llama")
+        writer = gguf.GGUFWriter(temporary, config["model_type"])
         writer.add_name(name)
         writer.add_file_type(FILE_TYPES[quantisation])
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-        _add_architecture(writer, config, model)
-        _add_tokenizer(writer, model, rows=config["vocab_size"])
+        add_architecture(writer, config, model)
+        add_tokenizer(writer, model, rows=config["vocab_size"])
         _write_tensors(writer, weights, config, model, quantisation)
         writer.close()
 
     write_atomically(out, write)
 
 
-def _read_config(model: Path) -> dict[str, Any]:
-    config = read_json(model / "config.json")
-    if config.get("model_type") != "llama":
-        raise ExportError(
-            f"{model / 'config.json'}: model_type is {config.get('model_type')!r}; GGUF is"
-            " written for the Llama architecture today. llama.cpp's convert_hf_to_gguf.py knows"
-            " the others"
-        )
-    return config
-
-
-def _add_architecture(writer: gguf.GGUFWriter, config: dict[str, Any], model: Path) -> None:
-    heads = config["num_attention_heads"]
-    head_size = config.get("head_dim") or config["hidden_size"] // heads
-    writer.add_vocab_size(config["vocab_size"])
-    writer.add_context_length(config["max_position_embeddings"])
-    writer.add_embedding_length(config["hidden_size"])
-    writer.add_block_count(config["num_hidden_layers"])
-    writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_head_count(heads)
-    writer.add_head_count_kv(config.get("num_key_value_heads") or heads)
-    writer.add_key_length(head_size)
-    writer.add_value_length(head_size)
-    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_dimension_count(head_size)
-    _add_rope(writer, config, model)
-
-
-def _add_rope(writer: gguf.GGUFWriter, config: dict[str, Any], model: Path) -> None:
-    """Base and scaling; transformers 5 writes rope_parameters, earlier ones two other keys."""
-    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    base = rope.get("rope_theta") or config.get("rope_theta") or 10_000.0
-    writer.add_rope_freq_base(base)
-    kind = rope.get("rope_type") or rope.get("type") or "default"
-    if kind == "linear":
-        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
-        writer.add_rope_scaling_factor(rope["factor"])
-    elif kind != "default":
-        raise ExportError(
-            f"{model / 'config.json'}: rotary scaling {kind!r} cannot be exported today, only"
-            " 'default' and 'linear'"
-        )
-
-
-def _add_tokenizer(writer: gguf.GGUFWriter, model: Path, rows: int) -> None:
-    path = model / "tokenizer.model"
-    if not path.exists():
-        raise ExportError(
-            f"{model}: no tokenizer.model; GGUF is written with sentencepiece tokenizers today"
-        )
-    pieces = read_model(path)
-    spare = rows - len(pieces.pieces)
-    if spare < 0:
-        raise ExportError(
-            f"{model}: the tokenizer has {len(pieces.pieces)} ids but the model {rows} rows"
-        )
-    entries = [(entry.piece, entry.score, entry.type) for entry in pieces.pieces]
-    # rows without a token need a name all the same; as UNUSED none is ever produced
-    entries += [(f"<row_{number}>", 0.0, UNUSED) for number in range(rows - spare, rows)]
-    writer.add_tokenizer_model("llama")
-    writer.add_tokenizer_pre("default")
-    writer.add_token_list([piece.encode("utf-8") for piece, _, _ in entries])
-    writer.add_token_scores([score for _, score, _ in entries])
-    writer.add_token_types([kind for _, _, kind in entries])
-    _add_special_tokens(writer, pieces)
-    if template := _chat_template(model):
-        writer.add_chat_template(template)
-
-
-def _add_special_tokens(writer: gguf.GGUFWriter, pieces: Model) -> None:
-    spec = pieces.trainer_spec
-    has_bos = spec.bos_id >= 0
-    if has_bos:
-        writer.add_bos_token_id(spec.bos_id)
-    if spec.eos_id >= 0:
-        writer.add_eos_token_id(spec.eos_id)
-    writer.add_unk_token_id(spec.unk_id)
-    writer.add_add_bos_token(has_bos)
-    writer.add_add_eos_token(False)
-    writer.add_add_space_prefix(pieces.normalizer_spec.add_dummy_prefix)
-
-
-def _chat_template(model: Path) -> str | None:
-    path = model / "chat_template.jinja"
-    if path.exists():
-        return path.read_text(encoding="utf-8")
-    template = read_json(model / "tokenizer_config.json").get("chat_template")
-    return template if isinstance(template, str) else None
+def _require_equal_rows(weights: Weights, config: Config, model: Path) -> None:
+    for name in ROWS_OF_VOCABULARY:
+        rows = weights.shapes.get(name, (config["vocab_size"],))[0]
+        if rows != config["vocab_size"]:
+            raise ExportError(
+                f"{model}: {name} has {rows} rows, but config.json says vocab_size"
+                f" {config['vocab_size']}; extend the model to its vocabulary again"
+            )
 
 
 def _write_tensors(
     writer: gguf.GGUFWriter,
     weights: Weights,
-    config: dict[str, Any],
+    config: Config,
     model: Path,
     quantisation: Quantisation,
 ) -> None:
     """All infos first, then the data in the same order: one tensor in memory at a time."""
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
+    plan = _plan(weights, config, model, quantisation)
+    factors = rope_factors(config)
+    if factors is not None:
+        _add_info(writer, ROPE_FACTORS, factors.shape, TENSOR_TYPES["f32"])
+    for name, target, kind in plan:
+        _add_info(writer, target, weights.shapes[name], kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    if factors is not None:
+        writer.write_tensor_data(factors)
+    for name, _, kind in plan:
+        tensor = rotated(name, weights.read(name), config)
+        _require_finite(tensor, name, kind, model)
+        writer.write_tensor_data(gguf.quants.quantize(tensor, kind))
+
+
+def _plan(
+    weights: Weights, config: Config, model: Path, quantisation: Quantisation
+) -> list[tuple[str, str, Any]]:
+    """Of each tensor that is written its name, llama.cpp's name, and its type."""
+    kind = ARCHITECTURES[config["model_type"]]
+    names = gguf.get_tensor_name_map(kind, config["num_hidden_layers"])
     plan = []
     for name, shape in weights.shapes.items():
         if name == "lm_head.weight" and config.get("tie_word_embeddings"):
             continue
         target = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if target is None:
-            raise ExportError(f"{model}: llama.cpp's Llama architecture has no tensor {name!r}")
-        kind = _tensor_type(shape, quantisation)
-        plan.append((name, kind))
-        _add_info(writer, target, shape, kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    for name, kind in plan:
-        tensor = _rotate(name, weights.read(name), config)
-        _require_finite(tensor, name, kind, model)
-        writer.write_tensor_data(gguf.quants.quantize(tensor, kind))
+            raise ExportError(
+                f"{model}: llama.cpp's architecture {config['model_type']} has no tensor {name!r}"
+            )
+        plan.append((name, target, _tensor_type(shape, quantisation)))
+    return plan
 
 
 def _tensor_type(shape: tuple[int, ...], quantisation: Quantisation) -> Any:
@@ -190,19 +137,6 @@ def _add_info(writer: gguf.GGUFWriter, name: str, shape: tuple[int, ...], kind: 
     writer.add_tensor_info(
         name, shape, numpy.dtype(numpy.float32), count // block * size, raw_dtype=kind
     )
-
-
-def _rotate(name: str, tensor: Array, config: dict[str, Any]) -> Array:
-    """Query and key rows as llama.cpp rotates them: pairs side by side, not halves apart."""
-    heads = config["num_attention_heads"]
-    if ".q_proj." in name:
-        groups = heads
-    elif ".k_proj." in name:
-        groups = config.get("num_key_value_heads") or heads
-    else:
-        return tensor
-    paired = tensor.reshape(groups, 2, tensor.shape[0] // groups // 2, *tensor.shape[1:])
-    return numpy.ascontiguousarray(paired.swapaxes(1, 2).reshape(tensor.shape))
 
 
 def _require_finite(tensor: Array, name: str, kind: Any, model: Path) -> None:
