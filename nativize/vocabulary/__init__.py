@@ -39,7 +39,11 @@ MERGE = Stage(
     version=1,
     group="vocabulary",
     inputs=("base_model", "tokenizer", "deduplicated_corpus", "replay_corpus"),
-    reads=("vocabulary.mode", "vocabulary.pad_to_multiple"),
+    reads=(
+        "vocabulary.mode",
+        "vocabulary.pad_to_multiple",
+        "vocabulary.maximum_training_characters",
+    ),
     refit="vocabulary.refit",
     fitted_to=("deduplicated_corpus", "replay_corpus"),
 )

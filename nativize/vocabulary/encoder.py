@@ -18,7 +18,7 @@ class Encoder(Protocol):
     """A tokenizer without its templates: no id is added that the text does not say.
 
     Attributes:
-        size: number of ids.
+        size: number of ids, the highest one and one.
         bos: id before a document; None where the vocabulary has none.
         eos: id after a document; None where the vocabulary has none.
     """
@@ -64,7 +64,8 @@ class HuggingFaceEncoder:
 
         self.tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self.tokenizer.encode_special_tokens = True
-        self.size: int = self.tokenizer.get_vocab_size(with_added_tokens=True)
+        ids = self.tokenizer.get_vocab(with_added_tokens=True).values()
+        self.size: int = max(ids, default=-1) + 1  # some bases have holes
         config = read_json(directory / "tokenizer_config.json")
         self.bos = self._id(config.get("bos_token"))
         self.eos = self._id(config.get("eos_token"))

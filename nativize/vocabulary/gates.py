@@ -1,5 +1,7 @@
 """What must hold of a merged vocabulary before anyone may use it, and how it is measured."""
 
+import functools
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,8 +10,7 @@ from tokenizers import Tokenizer
 
 from nativize.errors import VocabularyError
 from nativize.vocabulary.encoder import Encoder
-from nativize.vocabulary.hugging_face import to_hugging_face
-from nativize.vocabulary.piece_model import SPACE, Model, encoder_of, unreachable_pieces
+from nativize.vocabulary.piece_model import SPACE
 
 PROBES = (
     "",
@@ -21,6 +22,18 @@ PROBES = (
     "ア゙ é é ﷺ \u200b\u00a0",
     "a日b本c語 日本 語",
 )
+
+
+LINE_CHARACTERS = 32
+"""Of a line of `every_character`: the base's own failures excuse a line."""
+
+
+@dataclass(frozen=True)
+class Forms:
+    """A vocabulary's encoder, and its Hugging Face form where that is another program."""
+
+    encoder: Encoder
+    other: Tokenizer | None = None
 
 
 @dataclass(frozen=True)
@@ -73,23 +86,31 @@ class Findings:
 
 
 def examine(
-    base: Model,
-    merged: Model,
+    before: Forms,
+    after: Forms,
     new_texts: Sequence[str],
     old_texts: Sequence[str],
     alphabet: frozenset[str],
+    unreachable: Sequence[str],
 ) -> Findings:
-    """What the merge changed, measured on sampled text of both languages and fixed probes."""
-    before, after = encoder_of(base), encoder_of(merged)
+    """What the merge changed, measured on sampled text of both languages and fixed probes.
+
+    Args:
+        before: the base.
+        after: the merged vocabulary.
+        new_texts: of the new language.
+        old_texts: of the old language.
+        alphabet: the old language's characters.
+        unreachable: new pieces that were found to be so.
+    """
     old_lines = lines_of(old_texts)
     plain = [line for line in old_lines if alphabet.issuperset(line)]
-    lines = [*PROBES, *lines_of(new_texts), *old_lines]
-    changed = _differing(plain, before.encode(plain), after.encode(plain))
-    lost = _lost(lines, after)
-    lost = _without(lost, _lost(lost, before))
-    disagreeing = _disagreeing(lines, after, to_hugging_face(merged))
-    own = _without(disagreeing, _disagreeing(disagreeing, before, to_hugging_face(base)))
-    unreachable = unreachable_pieces(merged, len(base.pieces))
+    lines = [*PROBES, *every_character(), *lines_of(new_texts), *old_lines]
+    changed = _differing(plain, before.encoder.encode(plain), after.encoder.encode(plain))
+    lost = _lost(lines, after.encoder)
+    lost = _without(lost, _lost(lost, before.encoder))
+    disagreeing = _disagreeing(lines, after)
+    own = _without(disagreeing, _disagreeing(disagreeing, before))
     return Findings(
         old_lines=len(plain),
         old_lines_foreign=len(old_lines) - len(plain),
@@ -100,6 +121,21 @@ def examine(
         own_disagreements=len(own),
         unreachable=len(unreachable),
         example=next(iter([*changed, *lost, *own, *unreachable]), ""),
+    )
+
+
+@functools.cache
+def every_character() -> tuple[str, ...]:
+    """Lines of all assigned characters of all planes, control characters too, no line break."""
+    characters = [
+        character
+        for character in map(chr, range(0x110000))
+        if unicodedata.category(character) not in ("Cn", "Cs", "Co") and character != "\n"
+    ]
+    characters += [chr(code) for code in (0xE000, 0xF8FF, 0xF0000, 0x10FFFD)]
+    return tuple(
+        "".join(characters[start : start + LINE_CHARACTERS])
+        for start in range(0, len(characters), LINE_CHARACTERS)
     )
 
 
@@ -115,10 +151,12 @@ def _lost(lines: Sequence[str], encoder: Encoder) -> list[str]:
     return [line for line, back in pairs if back != line and SPACE not in line]
 
 
-def _disagreeing(lines: Sequence[str], encoder: Encoder, other: Tokenizer) -> list[str]:
-    other.encode_special_tokens = True
-    encoded = other.encode_batch_fast(list(lines), add_special_tokens=False)
-    return _differing(lines, encoder.encode(lines), [one.ids for one in encoded])
+def _disagreeing(lines: Sequence[str], forms: Forms) -> list[str]:
+    if forms.other is None:
+        return []
+    forms.other.encode_special_tokens = True
+    encoded = forms.other.encode_batch_fast(list(lines), add_special_tokens=False)
+    return _differing(lines, forms.encoder.encode(lines), [one.ids for one in encoded])
 
 
 def _differing(

@@ -1,6 +1,7 @@
 """The merge stage: base and new pieces become the one vocabulary of everything after it."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,23 +9,33 @@ from typing import Any
 from nativize.artifact import REPORT, Report, Workplace, write_atomically, write_json
 from nativize.errors import VocabularyError
 from nativize.recipe import Vocabulary
+from nativize.vocabulary.byte_level import (
+    grow_byte_level,
+    read_byte_level,
+    unreachable_byte_pieces,
+    with_fillers,
+)
 from nativize.vocabulary.corpus_text import sample_texts
+from nativize.vocabulary.cuts import cut
 from nativize.vocabulary.encoder import (
     HuggingFaceEncoder,
     load_encoder,
     read_json,
     tokens_per_character,
 )
-from nativize.vocabulary.gates import examine, lines_of
-from nativize.vocabulary.hugging_face import save_hugging_face
+from nativize.vocabulary.gates import Forms, examine, lines_of
+from nativize.vocabulary.hugging_face import save_hugging_face, to_hugging_face
 from nativize.vocabulary.piece_model import (
+    NORMAL,
     Model,
     append_added_tokens,
     append_piece,
     copy_model,
+    encoder_of,
     pad,
     read_model,
     require_mergeable,
+    unreachable_pieces,
 )
 from nativize.vocabulary.rank import merge_by_rank, old_alphabet
 from nativize.vocabulary.train import TOKENIZER_MODEL
@@ -96,8 +107,9 @@ def merge_vocabulary(
 
     Args:
         base: the base model's directory; its tokenizer and its number of rows are read.
-        tokenizer: directory of the new language's ``tokenizer.model``.
-        corpus: the new language, for gates and figures only.
+        tokenizer: directory of the new language's ``tokenizer.model``; a byte-level base takes
+            as many pieces as it has, learned on top of its own.
+        corpus: the new language, for gates and figures; a byte-level base learns from it.
         replay: the old language, for the old alphabet, gates and figures.
         place: where it grows.
         vocabulary: mode and padding.
@@ -108,7 +120,7 @@ def merge_vocabulary(
     if vocabulary.mode == "none":
         sizes, metrics = _keep_base(base, place.out), dict[str, Any]()
     else:
-        sizes, metrics = _merge(base, tokenizer, samples, place.out, vocabulary)
+        sizes, metrics = _merge(base, tokenizer, corpus, samples, place.out, vocabulary)
     write_json(place.out / "vocabulary.json", asdict(sizes))
     _require_equal_sizes(place.out, sizes, vocabulary)
     metrics |= asdict(sizes) | _fertility(base, place.out, samples)
@@ -130,8 +142,20 @@ def merge_classic(base: Model, new: Model) -> Model:
 
 
 def _merge(
+    base: Path, tokenizer: Path, corpus: Path, samples: _Samples, out: Path, vocabulary: Vocabulary
+) -> tuple[Sizes, dict[str, Any]]:
+    if (base / TOKENIZER_MODEL).exists():
+        return _merge_pieces(base, tokenizer, samples, out, vocabulary)
+    read_byte_level(base)
+    texts = sample_texts(corpus, "train", vocabulary.maximum_training_characters)
+    count = sum(entry.type == NORMAL for entry in read_model(tokenizer / TOKENIZER_MODEL).pieces)
+    return _merge_bytes(base, texts, count, samples, out, vocabulary)
+
+
+def _merge_pieces(
     base: Path, tokenizer: Path, samples: _Samples, out: Path, vocabulary: Vocabulary
 ) -> tuple[Sizes, dict[str, Any]]:
+    """Pieces into a sentencepiece model."""
     old = _mergeable_model(base)
     new = read_model(tokenizer / TOKENIZER_MODEL)
     alphabet = old_alphabet(samples.old)
@@ -147,7 +171,14 @@ def _merge(
         model, metrics = merge_classic(old, new), {}
     size = len(model.pieces)
     pad(model, _round_up(max(size, _rows(base)), vocabulary.pad_to_multiple))
-    findings = examine(old, model, samples.new, samples.old, alphabet)
+    findings = examine(
+        Forms(encoder_of(old), to_hugging_face(old)),
+        Forms(encoder_of(model), to_hugging_face(model)),
+        samples.new,
+        samples.old,
+        alphabet,
+        unreachable_pieces(model, len(old.pieces)),
+    )
     if vocabulary.mode == "rank":
         findings.require(base / TOKENIZER_MODEL)
     content = model.SerializeToString()
@@ -157,14 +188,47 @@ def _merge(
     return sizes, metrics | findings.metrics()
 
 
+def _merge_bytes(
+    base: Path,
+    texts: list[str],
+    count: int,
+    samples: _Samples,
+    out: Path,
+    vocabulary: Vocabulary,
+) -> tuple[Sizes, dict[str, Any]]:
+    """As many pieces as the tokenizer has, learned on top of a byte-level base."""
+    if vocabulary.mode == "classic":
+        raise VocabularyError(
+            f"{base}: a byte-level base. Chinese-LLaMA's merge is for sentencepiece models; use"
+            ' vocabulary.mode = "rank", or "none" to keep the base\'s vocabulary'
+        )
+    alphabet = old_alphabet(samples.old)
+    before = HuggingFaceEncoder(base)
+    if normaliser := before.tokenizer.normalizer:
+        alphabet |= old_alphabet(map(normaliser.normalize_str, samples.old))
+    grown = grow_byte_level(base, texts, count, alphabet)
+    size = grown.base_size + len(grown.pieces)
+    padded = _round_up(max(size, _rows(base)), vocabulary.pad_to_multiple)
+    _copy_tokenizer(base, out, without=("tokenizer.json", "vocab.json", "merges.txt"))
+    write_json(out / "tokenizer.json", with_fillers(grown.content, size, padded))
+    findings = examine(
+        Forms(before),
+        Forms(HuggingFaceEncoder(out)),
+        samples.new,
+        samples.old,
+        alphabet,
+        unreachable_byte_pieces(grown),
+    )
+    findings.require(base / "tokenizer.json")
+    metrics = {
+        "offered_pieces_of_old_alphabet": grown.of_old_alphabet,
+        "offered_pieces_unreachable": grown.dropped_unreachable,
+    }
+    return Sizes(grown.base_size, size, padded, len(grown.pieces)), metrics | findings.metrics()
+
+
 def _mergeable_model(base: Path) -> Model:
     path = base / TOKENIZER_MODEL
-    if not path.exists():
-        raise VocabularyError(
-            f"{base}: no tokenizer.model. Pieces can be merged into sentencepiece BPE bases"
-            " (LLaMA, Mistral, TinyLlama) today, not into byte-level ones (Qwen, Llama 3, GPT-2);"
-            ' use vocabulary.mode = "none" to keep the base\'s vocabulary'
-        )
     model = read_model(path)
     require_mergeable(model, path)
     append_added_tokens(model, base)
@@ -173,9 +237,7 @@ def _mergeable_model(base: Path) -> Model:
 
 def _keep_base(base: Path, out: Path) -> Sizes:
     """The base's tokenizer as it is; padded to the rows its model has already."""
-    for name in TOKENIZER_FILES:
-        if (base / name).exists():
-            shutil.copyfile(base / name, out / name)
+    _copy_tokenizer(base, out)
     if not (out / "tokenizer.json").exists():
         model = read_model(base / TOKENIZER_MODEL)
         require_mergeable(model, base / TOKENIZER_MODEL)
@@ -184,10 +246,16 @@ def _keep_base(base: Path, out: Path) -> Sizes:
     return Sizes(base_size=size, size=size, padded_size=max(size, _rows(base)), new_pieces=0)
 
 
+def _copy_tokenizer(base: Path, out: Path, without: Sequence[str] = ()) -> None:
+    for name in TOKENIZER_FILES:
+        if name not in without and (base / name).exists():
+            shutil.copyfile(base / name, out / name)
+
+
 def _require_equal_sizes(out: Path, sizes: Sizes, vocabulary: Vocabulary) -> None:
     expected = sizes.size if vocabulary.mode == "none" else sizes.padded_size
     found = {"tokenizer.json": HuggingFaceEncoder(out).size}
-    if vocabulary.mode != "none":
+    if vocabulary.mode != "none" and (out / TOKENIZER_MODEL).exists():
         found[TOKENIZER_MODEL] = load_encoder(out).size
     for name, size in found.items():
         if size != expected:
@@ -238,7 +306,7 @@ def _report(base: Path, out: Path, samples: _Samples, metrics: dict[str, Any]) -
         lines, key=lambda text: len(before.pieces(text)) - len(after.pieces(text)), default=""
     )
     cuts = [
-        f"{name}: {' | '.join(encoder.pieces(line))}\n"
+        f"{name}: {' | '.join(text for text, _ in cut(encoder, line))}\n"
         for name, encoder in (("base", before), ("merged", after))
     ]
     (report / "cut.txt").write_text("".join(cuts), encoding="utf-8")
