@@ -1,112 +1,170 @@
 """The extended model: embedding and head grown to the merged vocabulary, old rows untouched.
 
-A new token starts where its old pieces were on average, which is where the model already reads
-its surface: Gee et al. 2022, "Fast Vocabulary Transfer"; Swallow (Fujii et al. 2024) does so too.
+Rows are addressed by id. Below the base's ids nothing changes by a bit; then come the new
+tokens, even where the base is padded and has rows there (Qwen: 151,936 rows, 151,665 tokens);
+spare rows behind them stay as they are, and what is missing up to the padding stands at the mean.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 
-from nativize.artifact import Report, Workplace
+from nativize.artifact import Report, Workplace, write_json
 from nativize.errors import ModelError
-from nativize.model.directory import copy_tokenizer, load_model, save_model
+from nativize.model.checkpoint import Checkpoint, Rows, open_checkpoint, same_rows
+from nativize.model.directory import CONFIGS, copy_tokenizer
+from nativize.model.initialise import Pieces, mean_row, new_rows
+from nativize.model.tables import Table, count_parameters, find_tables
 from nativize.recipe import Extend
-from nativize.vocabulary import Sizes, read_sizes
-
-SPACE = "▁"
+from nativize.vocabulary import Encoder, Sizes, load_encoder, read_sizes
+from nativize.vocabulary.encoder import HuggingFaceEncoder
+from nativize.vocabulary.piece_model import read_model
+from nativize.vocabulary.train import TOKENIZER_MODEL
 
 
 def extend_model(base: Path, vocabulary_dir: Path, place: Workplace, *, extend: Extend) -> Report:
     """The base with one row of embedding and head for every id of the merged vocabulary.
 
     Raises:
-        ModelError: the base has fewer rows than its tokenizer has ids, or an old row changed.
+        ModelError: the base's weights cannot be read, it has fewer rows than its tokenizer has
+            ids or more than the vocabulary, or an old row changed.
     """
     sizes = read_sizes(vocabulary_dir)
-    model = load_model(base)
-    old = [weight.detach().clone() for weight in _tables(model)]
-    rows = old[0].shape[0]
-    if rows < sizes.base_size:
-        raise ModelError(f"{base}: {rows} embedding rows, but its tokenizer has {sizes.base_size}")
+    checkpoint = open_checkpoint(base)
+    tables = find_tables(base, checkpoint)
+    _require_room(checkpoint, tables, sizes)
     pieces = old_pieces(base, vocabulary_dir, sizes)
-    model.resize_token_embeddings(sizes.padded_size, mean_resizing=False)
-    for weight_VD, old_VD in zip(_tables(model), old, strict=True):
-        start_VD = old_VD[: sizes.base_size]
-        with torch.no_grad():
-            weight_VD[: sizes.base_size] = start_VD
-            weight_VD[sizes.base_size :] = new_rows(start_VD, pieces, sizes, extend)
-        if not torch.equal(weight_VD[: sizes.base_size], start_VD):
-            raise ModelError(f"{base}: an old row changed while the embedding grew")
-    save_model(model, place.out)
+    generator = torch.Generator().manual_seed(extend.seed)
+    grown = {
+        table.name: _grown(checkpoint, table, sizes, pieces, extend, generator) for table in tables
+    }
+    changed = {name: parts for name, parts in grown.items() if len(parts) > 1}
+    checkpoint.write(place.out, changed, place.link)
+    _copy_configs(base, place.out, sizes)
     copy_tokenizer(vocabulary_dir, place.out)
+    _require_old_rows(checkpoint, open_checkpoint(place.out), tables, sizes)
     return Report(
         {
             "vocabulary_size": sizes.padded_size,
             "new_rows": sizes.padded_size - sizes.base_size,
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "parameters": count_parameters(place.out),
             "pieces_per_new_token": round(sum(map(len, pieces)) / max(len(pieces), 1), 3),
+            "new_tokens_without_pieces": sum(not ids for ids in pieces),
         }
     )
 
 
 def old_pieces(base: Path, vocabulary_dir: Path, sizes: Sizes) -> list[list[int]]:
-    """For each new token the base's ids of its surface, at the start of a line.
+    """For each new token the base's ids of its text; none where the base cannot write it.
 
-    Raises:
-        ModelError: the base cannot write a new token's surface at all; names the token.
+    Byte-level pieces may end inside a character, which no text says: the base's merges cut the
+    piece itself. Others are cut behind a newline, where no space is put before them.
     """
-    merged = Tokenizer.from_file(str(vocabulary_dir / "tokenizer.json"))
-    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    prefix = _ids(tokenizer, "\n")
+    new = range(sizes.base_size, sizes.size)
+    if not new:
+        return []
+    before, after = load_encoder(base), load_encoder(vocabulary_dir)
+    if isinstance(before, HuggingFaceEncoder) and isinstance(after, HuggingFaceEncoder):
+        merges = before.tokenizer.model
+        texts = [after.tokenizer.id_to_token(token) or "" for token in new]
+        return [[piece.id for piece in merges.tokenize(text)] for text in texts]
+    return _behind_newline(before, after, new, unknown=_unknown(base))
+
+
+def _behind_newline(
+    before: Encoder, after: Encoder, new: range, *, unknown: int | None
+) -> list[list[int]]:
+    (newline,) = before.encode(["\n"])
+    lines = after.decode([[*newline, token] for token in new])
     pieces = []
-    for token in range(sizes.base_size, sizes.size):
-        surface = (merged.id_to_token(token) or "").replace(SPACE, " ")
-        ids = _ids(tokenizer, "\n" + surface)  # behind a newline there is no added space
-        ids = ids[len(prefix) :] if ids[: len(prefix)] == prefix else _ids(tokenizer, surface)
-        if not ids:
-            raise ModelError(f"{base}: no old piece for new token {token} {surface!r}")
-        pieces.append(ids)
+    for line, ids in zip(lines, before.encode(lines), strict=True):
+        if ids[: len(newline)] != newline:
+            (ids,) = before.encode([line[1:]])
+        else:
+            ids = ids[len(newline) :]
+        pieces.append([token for token in ids if token != unknown])
     return pieces
 
 
-def new_rows(
-    old_VD: torch.Tensor, pieces: Sequence[Sequence[int]], sizes: Sizes, extend: Extend
-) -> torch.Tensor:
-    """The rows of new tokens and fillers, in the dtype of ``old_VD``.
-
-    Args:
-        old_VD: rows of the base's ids, V tokens x D dims.
-        pieces: for each new token its old ids; never empty.
-        sizes: how many rows are wanted; rows beyond the new tokens are fillers at the mean.
-        extend: mean_of_pieces, mean, or random (normal, with the old rows' mean and deviation).
-    Source: Gee et al. 2022 (mean of pieces); Hewitt 2021 (mean).
-    """
-    wide_VD = old_VD.float()
-    mean_D = wide_VD.mean(0)
-    rows_ND = mean_D.repeat(sizes.padded_size - sizes.base_size, 1)
-    if extend.initialiser == "mean_of_pieces":
-        for row, ids in enumerate(pieces):
-            rows_ND[row] = wide_VD[list(ids)].mean(0)
-    elif extend.initialiser == "random":
-        generator = torch.Generator().manual_seed(extend.seed)
-        noise_ND = torch.randn(len(pieces), old_VD.shape[1], generator=generator)
-        rows_ND[: len(pieces)] = mean_D + noise_ND * wide_VD.std(0)
-    return rows_ND.to(old_VD.dtype)
+def _unknown(base: Path) -> int | None:
+    path = base / TOKENIZER_MODEL
+    return int(read_model(path).trainer_spec.unk_id) if path.exists() else None
 
 
-def _tables(model: Any) -> list[torch.Tensor]:
-    """Embedding and head; one table where they are tied."""
-    tables = [model.get_input_embeddings().weight]
-    head = model.get_output_embeddings()
-    if head is not None and head.weight is not tables[0]:
-        tables.append(head.weight)
-    return tables
+def _grown(
+    checkpoint: Checkpoint,
+    table: Table,
+    sizes: Sizes,
+    pieces: Pieces,
+    extend: Extend,
+    generator: torch.Generator,
+) -> list[Rows]:
+    """The rows of a table: old ones by number, new ones by value; a bias is a table of width 1."""
+    stored = checkpoint.load(table.name)
+    old_VD = stored[: sizes.base_size].reshape(sizes.base_size, -1)
+    rows = new_rows(old_VD, pieces, extend, is_head=table.is_head, generator=generator)
+    behind = max(sizes.size, len(stored))
+    fillers = mean_row(old_VD).to(stored.dtype).expand(sizes.padded_size - behind, -1)
+    if not torch.isfinite(rows).all() or not torch.isfinite(fillers).all():
+        raise ModelError(
+            f"{checkpoint.tensors[table.name].path}: {table.name} has numbers that are not finite,"
+            " so that new rows would not be either; fetch the model again"
+        )
+    parts: list[Rows] = [
+        range(sizes.base_size),
+        rows.reshape(-1, *stored.shape[1:]),
+        range(sizes.size, len(stored)),
+        fillers.reshape(-1, *stored.shape[1:]),
+    ]
+    return _joined([part for part in parts if len(part)])
 
 
-def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
-    ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
-    return ids
+def _joined(parts: list[Rows]) -> list[Rows]:
+    """Old rows that follow each other as one range; one range alone is the old table."""
+    first, *others = parts
+    if others and isinstance(first, range) and isinstance(others[0], range):
+        return [range(first.start, others[0].stop), *others[1:]]
+    return parts
+
+
+def _require_room(checkpoint: Checkpoint, tables: Sequence[Table], sizes: Sizes) -> None:
+    for table in tables:
+        stored = checkpoint.tensors[table.name]
+        rows = stored.shape[0]
+        if rows < sizes.base_size:
+            raise ModelError(
+                f"{stored.path}: {table.name} has {rows} rows, but its tokenizer has"
+                f" {sizes.base_size} ids; take weights and tokenizer of the same revision"
+            )
+        if rows > sizes.padded_size:
+            raise ModelError(
+                f"{stored.path}: {table.name} has {rows} rows, the vocabulary is made for"
+                f" {sizes.padded_size}, and rows are never taken away; materialise"
+                " merged_vocabulary again"
+            )
+
+
+def _require_old_rows(
+    before: Checkpoint, after: Checkpoint, tables: Sequence[Table], sizes: Sizes
+) -> None:
+    for table in tables:
+        old, new = before.tensors[table.name], after.tensors[table.name]
+        if new.shape[0] != sizes.padded_size or not same_rows(old, new, range(sizes.base_size)):
+            raise ModelError(
+                f"{old.path}: an old row of {table.name} changed while it grew; nothing was"
+                " published. Materialise extended_model again"
+            )
+
+
+def _copy_configs(base: Path, out: Path, sizes: Sizes) -> None:
+    """Config and generation config, with the new size; special ids are those of the base."""
+    for name in CONFIGS:
+        if (base / name).exists():
+            config = json.loads((base / name).read_text(encoding="utf-8"))
+            config.pop("transformers_version", None)
+            if name == CONFIGS[0]:
+                nested = "vocab_size" not in config and "text_config" in config
+                (config["text_config"] if nested else config)["vocab_size"] = sizes.padded_size
+            write_json(out / name, config)

@@ -85,7 +85,10 @@ class Base(Section):
 class Extend(Section):
     """How new rows of embedding and head start."""
 
-    initialiser: Literal["mean_of_pieces", "mean", "random"] = "mean_of_pieces"
+    initialiser: Literal["mean_of_pieces", "eeve", "mean", "random"] = Field(
+        "mean_of_pieces",
+        description="Of old rows. eeve: the head starts at the first piece (Kim et al. 2024).",
+    )
     seed: int = 1
 
 
