@@ -129,7 +129,8 @@ def _continue(
 ) -> tuple[list[int], list[float]]:
     """Tokens that llama.cpp chooses greedily, and their log-probabilities to it.
 
-    It reports none for a byte within a character; then the list of probabilities is empty.
+    It reports none for bytes within a character, and leaves the list out where all are such; then
+    the list of probabilities is empty.
     """
     answer = server.complete(
         prompt,
@@ -140,7 +141,7 @@ def _continue(
         cache_prompt=False,
     )
     chosen: list[int] = answer["tokens"]
-    steps = answer["completion_probabilities"]
+    steps = answer.get("completion_probabilities", [])
     if answer["stop_type"] == "eos" and eos is not None and chosen[-1:] != [eos]:
         chosen = [*chosen, eos]
     aligned = [step["id"] for step in steps] == chosen
