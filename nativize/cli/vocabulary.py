@@ -103,6 +103,9 @@ def merge_vocabulary(
     nothing and mode classic tells how often. They read samples of --corpus and --replay; without
     these a small probe text takes their place.
 
+    A byte-level base (GPT-2, Llama 3, Qwen) has no tokenizer.model; as many pieces as --pieces has
+    are learned from --corpus on top of its own.
+
     \b
     Examples:
       nativize merge-vocabulary --base Llama-2-7b --pieces pieces \\
@@ -120,6 +123,11 @@ def merge_vocabulary(
     options = Vocabulary.model_validate({"mode": mode, "pad_to_multiple": multiple})
     with standalone(output) as place:
         given = as_given(base, None if mode == "none" else pieces, pad_token, place.scratch)
+        if mode == "rank" and corpus is None and not (given.base / "tokenizer.model").exists():
+            raise click.UsageError(
+                f"{base} is byte-level: its pieces are learned from the new language, as many as"
+                " --pieces has; name its --corpus"
+            )
         try:
             merged = _merged(given, corpus, replay, place, options)
         except VocabularyError as error:

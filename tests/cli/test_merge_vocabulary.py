@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from nativize.cli import main
 from nativize.vocabulary import load_encoder, read_sizes
+from tests.vocabulary.byte_level_base import write_byte_level_base
 from tests.vocabulary.composed import ENGLISH, sentences, write_workshop
 
 CHINESE_LLAMA = "e2676d4ca29ca1750f6ff203328d73b189321dc5776ceede037cbd36541d70c0"
@@ -176,3 +177,18 @@ def test_a_pad_token_that_is_a_piece_already_is_refused(workshop: Path, tmp_path
     result = run(*given, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert "'東' is a piece of it" in result.output
+
+
+def test_a_byte_level_base_learns_from_the_corpus_and_asks_for_it(
+    workshop: Path, tmp_path: Path
+) -> None:
+    base = write_byte_level_base(tmp_path / "base", "qwen2")
+    given = ("--base", base, "--pieces", workshop / "tokenizer")
+    refused = run(*given, "-o", tmp_path / "refused")
+    assert refused.exit_code == 2
+    assert "name its --corpus" in refused.output
+    assert not (tmp_path / "refused").exists()
+    result = run(*given, "--corpus", workshop / "new", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert read_sizes(tmp_path / "out").new_pieces > 100
+    assert not (tmp_path / "out" / "tokenizer.model").exists()
