@@ -1,0 +1,341 @@
+"""Vocabularies side by side: what as many new pieces buy, and what they break.
+
+On the real LLaMA tokenizer, with equally many pieces added and learned from the same text: ours
+(byte pair encoding, merged by rank) beside sentencepiece's Unigram and BPE merged as Chinese-LLaMA
+did, and beside the vocabulary that project published. Measured on text of other sources than was
+trained on (`benchmarks.vocabulary_text`): tokens per character, English lines that change their
+ids, new pieces that no text can produce, lines that sentencepiece and Hugging Face cut differently
+though they agree with the base. Each is made in a process of its own; seconds are the processor's.
+Run it by ``make bench NAME=vocabulary``; ``--full`` trains on up to 1 GB.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import random
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import real_text
+from benchmarks.dedup_data import cipher
+from benchmarks.vocabulary_ours import in_a_process, write_texts
+from benchmarks.vocabulary_text import Corpus, corpora, english, up_to_characters
+from nativize.vocabulary.encoder import tokens_per_character
+from nativize.vocabulary.gates import PROBES, lines_of
+from nativize.vocabulary.hugging_face import to_hugging_face
+from nativize.vocabulary.merge import SAMPLE_CHARACTERS, merge_classic
+from nativize.vocabulary.piece_model import Model, encoder_of, read_model, unreachable_pieces
+from nativize.vocabulary.train import train_base_tokenizer
+
+ROOT = Path(__file__).resolve().parent.parent
+TOKENIZERS = real_text.DATA / "tokenizers"
+LLAMA = TOKENIZERS / "llama2" / "tokenizer.model"
+CHINESE = TOKENIZERS / "chinese_llama" / "chinese_sp.model"
+CLASSIC = {"unigram": "classic, Unigram", "bpe": "classic, BPE"}
+OURS, PUBLISHED, BASE = "nativize", "Chinese-LLaMA, published", "the base alone"
+AIM = 0.60
+"""Tokens per Japanese character of held-out books and manuals at 16,000 added pieces."""
+PIECES, COMPOSED_PIECES = 16_000, 1_000
+CHARACTERS = 4_000_000
+HELDOUT_CHARACTERS = 500_000
+COMPARED_LINES = 6_000
+"""Of each language, for the comparison with Hugging Face, which is slow."""
+GROWTH_MEGABYTES = (30, 100, 300, 1_000)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A vocabulary and what it does to held-out text.
+
+    Attributes:
+        name: how it was made.
+        language: that was added.
+        characters: that were learned from; 0 where somebody else did.
+        added: pieces.
+        tokens_per_character: by held-out source.
+        english_lines_changed: lines of English whose ids are not the base's.
+        unreachable: added pieces that their own text does not produce.
+        mismatches_added: lines that sentencepiece and Hugging Face cut differently, though the
+            base's two forms agree on them.
+        train_seconds: of the processor; None where somebody else did.
+        merge_seconds: of the processor, the search for equally many pieces included.
+        peak_mb: highest memory of training and merging, the text included.
+    """
+
+    name: str
+    language: str
+    characters: int
+    added: int
+    tokens_per_character: dict[str, float]
+    english_lines_changed: int
+    unreachable: int
+    mismatches_added: int
+    train_seconds: float | None = None
+    merge_seconds: float | None = None
+    peak_mb: float | None = None
+
+
+@dataclass(frozen=True)
+class Grown:
+    """Our training and merging over so much text."""
+
+    megabytes: float
+    characters: int
+    added: int
+    train_seconds: float
+    merge_seconds: float
+    peak_mb: float
+
+
+class Bench:
+    """The base, English text, and where contenders work."""
+
+    def __init__(self, root: Path, pieces: int) -> None:
+        old, self.english = english()
+        self.old = up_to_characters(SAMPLE_CHARACTERS, old)
+        self.root, self.pieces = root, pieces
+        if LLAMA.exists():
+            shutil.copyfile(LLAMA, root / "base.model")
+        else:
+            train_base_tokenizer(old, root / "base.model", size=2_000)
+        self.base: Model = read_model(root / "base.model")
+        write_texts(root / "old.jsonl", self.old)
+
+    def make(self, kind: str, texts: Sequence[str]) -> tuple[Model, dict[str, Any]]:
+        """What one way makes of a text."""
+        write_texts(self.root / "train.jsonl", texts)
+        answer = in_a_process(kind, self.root, self.pieces)
+        return read_model(self.root / "merged.model"), answer
+
+    def row(
+        self,
+        name: str,
+        corpus: Corpus,
+        model: Model,
+        characters: int = 0,
+        answer: Mapping[str, Any] | None = None,
+    ) -> Row:
+        """A vocabulary measured."""
+        encoder = encoder_of(model)
+        spent = ("train_seconds", "merge_seconds", "peak_mb")
+        row = Row(
+            name,
+            corpus.code,
+            characters,
+            len(model.pieces) - len(self.base.pieces),
+            {
+                kind: round(tokens_per_character(encoder, texts), 4)
+                for kind, texts in corpus.heldout.items()
+            },
+            self.changed(model),
+            len(unreachable_pieces(model, len(self.base.pieces))),
+            self.mismatches(model, corpus),
+            **{key: round(answer[key], 1) for key in spent if answer},
+        )
+        print(f"{corpus.code} {name}: {row.tokens_per_character}", flush=True)
+        return row
+
+    def changed(self, model: Model) -> int:
+        before, after = encoder_of(self.base), encoder_of(model)
+        pairs = zip(before.encode(self.english), after.encode(self.english), strict=True)
+        return sum(one != other for one, other in pairs)
+
+    def mismatches(self, model: Model, corpus: Corpus) -> int:
+        texts = [text for heldout in corpus.heldout.values() for text in heldout]
+        lines = [*PROBES, *spread(lines_of(texts)), *spread(self.english)]
+        differing = [
+            line for line, same in zip(lines, agreeing(model, lines), strict=True) if not same
+        ]
+        return sum(agreeing(self.base, differing))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--characters", type=int, default=CHARACTERS, help="to learn from")
+    parser.add_argument("--pieces", type=int, help="to add; 16000, or 1000 of composed text")
+    parser.add_argument("--full", action="store_true", help="train on up to 1 GB")
+    options = parser.parse_args()
+    real = real_text.TEXT.exists() and LLAMA.exists()
+    if not real:
+        print(f"{real_text.DATA} is absent: composed text, of one source, and a composed base")
+    pieces = options.pieces or (PIECES if real else COMPOSED_PIECES)
+    rows: list[Row] = []
+    growth: list[Grown] = []
+    with tempfile.TemporaryDirectory() as directory:
+        bench = Bench(Path(directory), pieces)
+        for corpus in corpora(HELDOUT_CHARACTERS):
+            rows += rows_of(bench, corpus, options.characters)
+            if options.full and corpus.code == "ja":
+                growth = list(grow(bench, corpus))
+    show(rows, len(bench.english))
+    figures = figures_of(rows)
+    write_results(rows, growth, figures, pieces, len(bench.english))
+    if figures["ja_tokens_per_char"] > AIM:
+        print(f"the aim of {AIM} tokens per Japanese character is missed")
+    print("figures: " + " ".join(f"{key}={value}" for key, value in figures.items()))
+
+
+def rows_of(bench: Bench, corpus: Corpus, characters: int) -> Iterator[Row]:
+    """The base, all ways on the same text, then ours on other texts."""
+    yield bench.row(BASE, corpus, bench.base)
+    texts = up_to_characters(characters, mixed(corpus.train))
+    for kind, name in {**CLASSIC, "ours": OURS}.items():
+        yield made(bench, corpus, name, kind, texts)
+    if corpus.code == "zh" and CHINESE.exists():
+        yield bench.row(PUBLISHED, corpus, merge_classic(bench.base, read_model(CHINESE)))
+    if len(corpus.train) < 2:
+        return
+    for kind, pages in corpus.train.items():
+        some = up_to_characters(characters, pages)
+        yield made(bench, corpus, f"{OURS}, of {kind} alone", "ours", some)
+    yield made(bench, corpus, f"{OURS}, of all text", "ours", mixed(corpus.train))
+
+
+def made(bench: Bench, corpus: Corpus, name: str, kind: str, texts: Sequence[str]) -> Row:
+    model, answer = bench.make(kind, texts)
+    return bench.row(name, corpus, model, sum(map(len, texts)), answer)
+
+
+def mixed(train: Mapping[str, Sequence[str]]) -> list[str]:
+    """All pages in a fixed random order, so that a head is a fair sample."""
+    pages = [page for kind in train.values() for page in kind]
+    random.Random(5).shuffle(pages)
+    return pages
+
+
+def spread(lines: Sequence[str]) -> Sequence[str]:
+    """So many lines as are compared, evenly taken from all."""
+    step = max(1, len(lines) // COMPARED_LINES)
+    return lines[::step][:COMPARED_LINES]
+
+
+def agreeing(model: Model, lines: Sequence[str]) -> list[bool]:
+    """Of each line whether sentencepiece and Hugging Face cut it alike."""
+    other = to_hugging_face(model)
+    other.encode_special_tokens = True
+    found = other.encode_batch_fast(list(lines), add_special_tokens=False)
+    ids = encoder_of(model).encode(lines)
+    return [one == two.ids for one, two in zip(ids, found, strict=True)]
+
+
+def grow(bench: Bench, corpus: Corpus) -> Iterator[Grown]:
+    """Ours over more and more text.
+
+    Of real Japanese eight times the text has 7.7 times the characters in different segments, so
+    copies whose letters are exchanged, which share no segment, grow as real text does.
+    """
+    pages = mixed(corpus.train)
+    for megabytes in GROWTH_MEGABYTES:
+        texts = list(real_text.up_to(int(megabytes * 1e6), exchanged(pages)))
+        characters = sum(map(len, texts))
+        write_texts(bench.root / "train.jsonl", texts)
+        del texts
+        answer = in_a_process("ours", bench.root, bench.pieces)
+        point = Grown(
+            megabytes, characters, answer["added"],
+            round(answer["train_seconds"], 1), round(answer["merge_seconds"], 1),
+            round(answer["peak_mb"], 1),
+        )  # fmt: skip
+        print(f"{megabytes} MB: {point}", flush=True)
+        yield point
+
+
+def exchanged(pages: Sequence[str]) -> Iterator[str]:
+    """Pages, then the same with other letters, again and again."""
+    letters = np.array(sorted({ord(letter) for page in pages for letter in set(page)}), np.uint32)
+    for number in count():
+        table = cipher(number, letters)
+        for page in pages:
+            points = np.frombuffer(page.encode("utf-32-le"), "<u4")
+            yield table[points].tobytes().decode("utf-32-le")
+
+
+def overall(row: Row) -> float:
+    """Tokens per character of books and manuals, half and half; composed text has one source."""
+    values = [row.tokens_per_character.get(kind) for kind in ("books", "manuals", "composed")]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known)
+
+
+def figures_of(rows: Iterable[Row]) -> dict[str, float]:
+    """The last line; "classic" is the better of both classic ways, ours counts all languages."""
+    rows = list(rows)
+    ja = {row.name: row for row in rows if row.language == "ja"}
+    ours = [row for row in rows if row.name.startswith(OURS)]
+    return {
+        "ja_tokens_per_char": round(overall(ja[OURS]), 4),
+        "classic_tokens_per_char": round(min(overall(ja[name]) for name in CLASSIC.values()), 4),
+        "english_ids_changed": sum(row.english_lines_changed for row in ours),
+        "unreachable": sum(row.unreachable for row in ours),
+        "mismatches_added": sum(row.mismatches_added for row in ours),
+    }
+
+
+def show(rows: Sequence[Row], english_lines: int) -> None:
+    """A table for each language."""
+    print(f"\ntokens per character of held-out text; {english_lines:,} English lines")
+    for language in dict.fromkeys(row.language for row in rows):
+        some = [row for row in rows if row.language == language]
+        kinds = list(some[0].tokens_per_character)
+        names = ["English", "unreach.", "mismatch", "train s", "merge s", "peak MB"]
+        print(
+            f"\n{language:30}{'learned of':>12}{'added':>8}"
+            + "".join(f"{name:>10}" for name in (*kinds, *names))
+        )
+        for row in some:
+            print(_line(row, kinds))
+
+
+def _line(row: Row, kinds: Sequence[str]) -> str:
+    learned = f"{row.characters:,}" if row.characters else "–"
+    fertility = "".join(f"{row.tokens_per_character[kind]:10.4f}" for kind in kinds)
+    broken = (row.english_lines_changed, row.unreachable, row.mismatches_added)
+    spent = (row.train_seconds, row.merge_seconds, row.peak_mb)
+    return (
+        f"{row.name:30}{learned:>12}{row.added:8,}{fertility}"
+        + "".join(f"{value:10,}" for value in broken)
+        + "".join(f"{'–':>10}" if value is None else f"{value:10,.1f}" for value in spent)
+    )
+
+
+def write_results(
+    rows: Sequence[Row],
+    growth: Sequence[Grown],
+    figures: Mapping[str, float],
+    pieces: int,
+    english_lines: int,
+) -> None:
+    """The results; growth of an earlier ``--full`` run stays."""
+    path = results_path()
+    before = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    packages = ("sentencepiece", "tokenizers", "numba", "numpy")
+    content = {
+        "figures": figures,
+        "text": real_text.source("ja"),
+        "pieces": pieces,
+        "english_lines": english_lines,
+        "rows": [asdict(row) for row in rows],
+        "growth": [asdict(point) for point in growth] or before.get("growth", []),
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+    }
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def results_path() -> Path:
+    machine = f"{platform.system()}-{platform.machine()}".lower()
+    return ROOT / "benchmarks" / "results" / f"vocabulary-{machine}.json"
+
+
+if __name__ == "__main__":
+    main()
