@@ -162,8 +162,9 @@ def in_memory(texts: Sequence[str]) -> Pairs:
     join(parents, alike(pairs[equal_places(signed.places, pairs) >= least]))
     clusters = np.asarray(roots(parents))
     everyone = np.arange(len(texts))
+    touched = np.ones(len(texts), bool)
     rest = [
-        remaining_pairs(entries, ranks, clusters, everyone, signed.places, least)
+        remaining_pairs(entries, ranks, clusters, everyone, signed.places, touched, least)
         for entries in bands
     ]
     join(parents, alike(split_pairs(np.setdiff1d(np.concatenate(rest), stars))))

@@ -7,6 +7,7 @@ already cannot change them. Bands are joined on the engine, each by whoever read
 shards' files.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -30,21 +31,26 @@ class Bands:
         begins: the first document of each shard.
         count: how many bands there are.
         directory: arrays over all documents, by name.
+        narrowed: only groups with a touched document are looked at.
     """
 
     files: tuple[Path, ...]
     begins: tuple[int, ...]
     count: int
     directory: Path
+    narrowed: bool
 
     @classmethod
-    def of(cls, documents: Documents, count: int, takes_part: Mask, directory: Path) -> Self:
-        """The bands of those documents that take part."""
+    def of(
+        cls, documents: Documents, count: int, takes_part: Mask, touched: Mask, directory: Path
+    ) -> Self:
+        """The bands of those documents that take part; of their groups those that are touched."""
         shards = range(len(documents.shards))
         files = tuple(documents.signature_file(shard, "bands") for shard in shards)
-        bands = cls(files, tuple(documents.begins[:-1].tolist()), count, directory)
+        narrowed = touched is not takes_part
+        bands = cls(files, tuple(documents.begins[:-1].tolist()), count, directory, narrowed)
         directory.mkdir(parents=True, exist_ok=True)
-        bands.save(takes_part=takes_part, ranks=documents.ranks)
+        bands.save(takes_part=takes_part, touched=touched, ranks=documents.ranks)
         return bands
 
     def save(self, **arrays: NDArray[Any]) -> None:
@@ -56,16 +62,47 @@ class Bands:
         return np.asarray(np.load(self.directory / f"{name}.npy", mmap_mode="c"))
 
     def entries(self, band: int) -> NDArray[np.uint64]:
-        """Of one band hash << 32 | document of all that take part, in order."""
-        takes_part, parts = self.load("takes_part"), [np.empty(0, np.uint64)]
-        for path, begin in zip(self.files, self.begins, strict=True):
-            size = path.stat().st_size // self.count
-            entries = np.fromfile(path, np.uint64, size // 8, offset=size * band)
-            entries += np.uint64(begin)
-            parts.append(entries[takes_part[(entries & _LOW).astype(np.int64)]])
+        """Of one band hash << 32 | document of all that take part, in order.
+
+        Of a narrowed band only the groups with a touched document, which are kept once found.
+        """
+        found = self.directory / f"entries-{band}.npy"
+        if found.exists():
+            return self.load(found.stem)
+        takes_part = self.load("takes_part")
+        wanted = self._wanted(band) if self.narrowed else None
+        parts = [np.empty(0, np.uint64)]
+        for entries, begin in self._rows(band):
+            if wanted is None:
+                entries += np.uint64(begin)
+                parts.append(entries[takes_part[(entries & _LOW).astype(np.int64)]])
+            else:
+                parts.append(_of_groups(entries, begin, wanted, takes_part))
         whole = np.concatenate(parts)
         whole.sort()
+        if self.narrowed:
+            self.save(**{found.stem: whole})
         return whole
+
+    def _wanted(self, band: int) -> NDArray[np.uint64]:
+        """The hashes of touched documents in order, each once."""
+        touched, parts = self.load("touched"), [np.empty(0, np.uint64)]
+        ends = (*self.begins[1:], len(touched))
+        of_shards = [touched[begin:end] for begin, end in zip(self.begins, ends, strict=True)]
+        shards = [shard for shard, here in enumerate(of_shards) if here.any()]
+        for shard, (entries, _) in zip(shards, self._rows(band, shards), strict=True):
+            here = of_shards[shard]
+            parts.append(entries[here[(entries & _LOW).astype(np.int64)]] >> _HALF)
+        return np.unique(np.concatenate(parts))
+
+    def _rows(
+        self, band: int, shards: Sequence[int] | None = None
+    ) -> Iterator[tuple[NDArray[np.uint64], int]]:
+        """Of all shards, or some, hash << 32 | number in the shard, and the shard's first."""
+        for shard in range(len(self.files)) if shards is None else shards:
+            path = self.files[shard]
+            size = path.stat().st_size // self.count
+            yield np.fromfile(path, np.uint64, size // 8, offset=size * band), self.begins[shard]
 
 
 def stars_of_band(bands: Bands, band: int) -> NDArray[np.uint64]:
@@ -75,8 +112,9 @@ def stars_of_band(bands: Bands, band: int) -> NDArray[np.uint64]:
 
 def rest_of_band(bands: Bands, band: int, least_equal: int) -> NDArray[np.uint64]:
     """`remaining_pairs` of one band; clusters, rows and places were saved with the bands."""
-    ranks, clusters, rows, places = map(bands.load, ("ranks", "clusters", "rows", "places"))
-    return remaining_pairs(bands.entries(band), ranks, clusters, rows, places, least_equal)
+    names = ("ranks", "clusters", "rows", "places", "touched")
+    ranks, clusters, rows, places, touched = map(bands.load, names)
+    return remaining_pairs(bands.entries(band), ranks, clusters, rows, places, touched, least_equal)
 
 
 def star_pairs(entries: NDArray[np.uint64], ranks: Numbers) -> NDArray[np.uint64]:
@@ -98,6 +136,7 @@ def remaining_pairs(
     clusters: Numbers,
     rows: Numbers,
     places: Any,
+    touched: Mask,
     least_equal: int,
 ) -> NDArray[np.uint64]:
     """Of one band: all pairs that no cluster joins yet and whose sketches leave hope.
@@ -108,9 +147,10 @@ def remaining_pairs(
         clusters: of each document.
         rows: where the sketch of a document is, -1 where it is in no group.
         places: the sketches.
+        touched: at least one of a pair is.
         least_equal: pairs with fewer equal places are left out.
     """
-    return np.asarray(_unjoined(entries, ranks, clusters, rows, places, least_equal))
+    return np.asarray(_unjoined(entries, ranks, clusters, rows, places, touched, least_equal))
 
 
 def union(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
@@ -153,6 +193,21 @@ def _merged(first: Any, second: Any) -> Any:
 
 
 @compiled
+def _of_groups(entries: Any, begin: int, wanted: Any, takes_part: Any) -> Any:
+    """Of a shard's row hash << 32 | document of those that have a wanted hash and take part."""
+    found, count, at = np.empty(len(entries), np.uint64), 0, 0
+    for value in wanted:
+        while at < len(entries) and entries[at] >> _HALF < value:
+            at += 1
+        while at < len(entries) and entries[at] >> _HALF == value:
+            if takes_part[begin + np.int64(entries[at] & _LOW)]:
+                found[count] = entries[at] + np.uint64(begin)
+                count += 1
+            at += 1
+    return found[:count].copy()
+
+
+@compiled
 def _group_end(entries: Any, begin: int) -> int:
     """Where the entries with the hash of the one at ``begin`` end."""
     end = begin + 1
@@ -190,7 +245,13 @@ def _stars(entries: Any, ranks: Any) -> Any:
 
 @compiled
 def _unjoined(
-    entries: Any, ranks: Any, clusters: Any, rows: Any, places: Any, least_equal: int
+    entries: Any,
+    ranks: Any,
+    clusters: Any,
+    rows: Any,
+    places: Any,
+    touched: Any,
+    least_equal: int,
 ) -> Any:
     found = [np.uint64(0)]
     begin = 0
@@ -204,6 +265,7 @@ def _unjoined(
                     second = np.int64(entries[j] & _LOW)
                     if (
                         clusters[first] != clusters[second]
+                        and (touched[first] or touched[second])
                         and first != best
                         and second != best
                         and _equal(places[rows[first]], places[rows[second]]) >= least_equal

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nativize.compiled import compiled
 from nativize.dedup.documents import Documents, Hashes, Mask, Numbers, equal_groups
+from nativize.dedup.joined import Joined
 from nativize.dedup.near import Comparison, near_clusters
 from nativize.dedup.shingles import mix
 
@@ -27,6 +28,7 @@ class Clusters:
         page: for each document the one that its URL keeps; itself for most.
         similarity: exact Jaccard similarity to the survivor.
         candidates: how many pairs shared a band.
+        joined: who takes part in what is near, and who belongs together by it.
     """
 
     fates: NDArray[np.int8]
@@ -34,6 +36,7 @@ class Clusters:
     page: Numbers
     similarity: NDArray[np.float64]
     candidates: int
+    joined: Joined
 
 
 def decide(documents: Documents, comparison: Comparison, contaminated: Mask) -> Clusters:
@@ -53,16 +56,17 @@ def decide(documents: Documents, comparison: Comparison, contaminated: Mask) -> 
         digests = [np.asarray(documents.column(f"digest_{h}"), np.uint64) for h in ("high", "low")]
         _keep_best(documents, np.flatnonzero(fates == KEPT), tuple(digests), copy)
         fates[copy != everyone] = EXACT
-    similarity, candidates = np.ones(len(documents)), 0
+    similarity, candidates, joined = np.ones(len(documents)), 0, comparison.joined
     if dedup.near:
         takes_part = (fates == KEPT) & np.asarray(documents.column("shingled"), bool)
         cluster, candidates = near_clusters(comparison, takes_part)
+        joined = Joined.of(documents, takes_part, cluster, joined.identity)
         members = np.flatnonzero(takes_part)
         _keep_best(documents, members, (cluster.astype(np.uint64),), survivor)
         lost = np.flatnonzero(survivor != everyone)
         fates[lost] = NEAR
         similarity[lost] = _similarity(comparison, np.stack([survivor[lost], lost], axis=1))
-    return Clusters(fates, survivor[copy], page, similarity[copy], candidates)
+    return Clusters(fates, survivor[copy], page, similarity[copy], candidates, joined)
 
 
 def _keep_best(

@@ -36,6 +36,7 @@ from nativize.dedup.corpus import FATES, SHARDS, write_fates
 from nativize.dedup.documents import Documents, Mask, read_documents
 from nativize.dedup.evaluation_sets import read_evaluation_sets
 from nativize.dedup.frequent_lines import LineCuts, frequent_line_cuts
+from nativize.dedup.joined import Joined, joining_identity
 from nativize.dedup.known import KnownPairs
 from nativize.dedup.near import Comparison
 from nativize.dedup.shown import show, show_tables
@@ -47,8 +48,9 @@ from nativize.recipe import Dedup, Language
 
 log = logging.getLogger(__name__)
 
-MEMORY = "memory/pairs.parquet"
-"""What a refresh need not compare again; no content of the corpus."""
+MEMORY = "memory"
+"""What a refresh need not find again, pairs and clusters; no content of the corpus."""
+PAIRS = "pairs.parquet"
 REASONS = {
     URL: "url_duplicate", EXACT: "exact_duplicate", NEAR: "near_duplicate",
     CONTAMINATED: "contaminated", EMPTIED: "frequent_lines",
@@ -87,9 +89,11 @@ def deduplicate(
     signing = Signing(language, dedup, buckets)
     signed, documents = _sign(scored, signing, place, engine)
     contamination = _contamination(documents, signing, directory or Path(), place, engine)
-    known = KnownPairs.read(place.previous and place.previous / MEMORY)
+    memory = place.previous and place.previous / MEMORY
+    known = KnownPairs.read(memory and memory / PAIRS)
+    joined = Joined.read(memory, joining_identity(signing, place.shards.identity))
     texts = StoredTexts(documents, engine, place.scratch / "texts")
-    comparison = Comparison(documents, signing, engine, texts, known)
+    comparison = Comparison(documents, signing, engine, texts, known, joined)
     clusters = decide(documents, comparison, contamination.mask)
     cuts = _line_cuts(documents, clusters, signing, place, engine)
     clusters.fates[cuts.emptied] = EMPTIED
@@ -99,7 +103,8 @@ def deduplicate(
     _write_shards(documents, fates, cuts, place)
     table = cluster_table(documents, clusters, together)
     pq.write_table(table, place.out / "clusters.parquet", compression="zstd")
-    comparison.remembered().write(place.out / MEMORY)
+    comparison.remembered().write(place.out / MEMORY / PAIRS)
+    clusters.joined.write(place.out / MEMORY)
     show_tables(place, contamination, cuts)
     if pictures:
         show(documents, signing, table, place, engine)

@@ -26,6 +26,7 @@ from nativize.dedup.candidates import (
 )
 from nativize.dedup.compare import BELOW, similarities_of_spans
 from nativize.dedup.documents import Documents, Mask, Numbers
+from nativize.dedup.joined import Joined
 from nativize.dedup.known import KnownPairs, pair_hashes
 from nativize.dedup.sign import Signing
 from nativize.dedup.stored import StoredTexts, load_texts
@@ -57,6 +58,7 @@ class Comparison:
         engine: where comparing runs.
         texts: those of candidates.
         known: what was found before, in this run too.
+        joined: clusters of the run before.
         compared: how many pairs were compared now.
         found: what was asked for: hashes and similarities, to be known the next time.
     """
@@ -66,6 +68,7 @@ class Comparison:
     engine: CorpusEngine
     texts: StoredTexts
     known: KnownPairs
+    joined: Joined
     compared: int = 0
     found: list[KnownPairs] = field(default_factory=list)
 
@@ -119,20 +122,25 @@ def compare_stored(
 
 
 def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, int]:
-    """For each document the smallest number of its cluster, and how many candidates there were."""
+    """For each document the smallest number of its cluster, and how many candidates there were.
+
+    After a refresh only candidates with a document that was touched are counted.
+    """
     documents, dedup = comparison.documents, comparison.signing.dedup
     banding = comparison.signing.banding()
-    bands = Bands.of(documents, banding.bands, takes_part, comparison.texts.directory / "bands")
+    parents, touched = comparison.joined.settled(documents, takes_part)
+    directory = comparison.texts.directory / "bands"
+    bands = Bands.of(documents, banding.bands, takes_part, touched, directory)
     calls = [(bands, band) for band in range(banding.bands)]
     packed = union(comparison.engine.map(stars_of_band, calls, "bands"))
-    pairs = split_pairs(packed)
-    parents = np.arange(len(documents))
+    grouped = split_pairs(packed)
+    pairs = grouped[touched[grouped].any(axis=1)] if bands.narrowed else grouped
     if not len(pairs):
         return parents, 0
     if not dedup.verify:
         join(parents, pairs)
         return np.asarray(roots(parents)), len(pairs)
-    members = np.unique(pairs)
+    members = np.unique(grouped)
     rows = np.full(len(documents), -1, np.int64)
     rows[members] = np.arange(len(members))
     # on disk, not in memory: 120 bytes a document

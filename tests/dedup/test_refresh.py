@@ -1,0 +1,130 @@
+"""A refresh looks only at what came, went or was touched by it, and ends where a first run does."""
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nativize.artifact import Artifact, ArtifactStore, Inputs
+from nativize.dedup import DEDUPLICATE, deduplicate
+from nativize.engine import LocalEngine
+from nativize.recipe import Dedup
+from tests.dedup.composed import JAPANESE, SCORED, document, edited, survivors, text_of
+
+Shards = Mapping[str, Sequence[dict[str, Any]]]
+
+
+def materialise(root: Path, shards: Shards, state: str, **dedup: Any) -> Artifact:
+    """The corpus of these shards in a store, after whatever the store has already."""
+    scored = root / "scored" / state
+    scored.mkdir(parents=True)
+    for name, documents in shards.items():
+        table = pa.Table.from_pylist(list(documents), schema=SCORED)
+        pq.write_table(table, scored / f"{name}.parquet")
+    return ArtifactStore(root / "store", "test").materialise(
+        DEDUPLICATE,
+        {},
+        Inputs(outside={"scored": state}),
+        lambda place: deduplicate(
+            scored,
+            place,
+            language=JAPANESE,
+            dedup=Dedup(**dedup),
+            buckets=None,
+            engine=LocalEngine(1),
+            pictures=False,
+        ),
+    )
+
+
+def family(number: int, members: int, generator: random.Random) -> list[dict[str, Any]]:
+    """Copies of copies, so that first and last are joined by those between them alone."""
+    text, documents = text_of(number, 200), []
+    for member in range(members):
+        identifier = f"{number:03d}-{member}"
+        url = f"https://example.org/{generator.randrange(40)}"
+        perplexity = generator.choice([2.0, 3.0])
+        documents.append(document(identifier, text, url=url, perplexity=perplexity))
+        text = edited(text[1:], generator.randrange(3))
+    return documents
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"exact": False, "bands": 40, "rows": 3}, {"url": True}, {"verify": False}],
+    ids=["default", "near alone", "by url", "unverified"],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_comes_and_goes_a_refresh_equals_a_run_from_scratch(
+    tmp_path: Path, settings: dict[str, Any], seed: int
+) -> None:
+    generator = random.Random(seed)
+    documents = [one for n in range(60) for one in family(n, 1 + n % 5, generator)]
+    generator.shuffle(documents)
+    shards = {f"web-{n:02d}": documents[n:140:14] for n in range(14)}
+    waiting = documents[140:]
+    for step in range(6):
+        changed = {name: list(rows) for name, rows in shards.items()}
+        if step % 3 == 1:  # new documents, before and between those of old shards
+            changed[generator.choice(["a", "web-00-x", "z"]) + str(step)] = waiting[:12]
+            waiting = waiting[12:]
+        if step % 3 == 2:  # documents of one shard are taken down
+            rows = changed[generator.choice(sorted(changed))]
+            rows[:] = generator.sample(rows, len(rows) - 2)
+        if step == 3:  # and a whole shard
+            del changed[generator.choice(sorted(changed))]
+        refreshed = materialise(tmp_path / "store", changed, str(step), **settings)
+        alone = materialise(tmp_path / f"alone-{step}", changed, str(step), **settings)
+        assert refreshed.content == alone.content
+        shards = changed
+
+
+def test_only_pairs_with_a_new_document_are_candidates(tmp_path: Path) -> None:
+    rows = [document(f"own-{n:03d}", text_of(n)) for n in range(40)]
+    copies = [document(f"copy-{n:03d}", edited(text_of(n), 2)) for n in range(5)]
+    shards = {"a": rows, "b": copies}
+    first = materialise(tmp_path, shards, "old")
+    assert first.metrics["candidate_pairs"] == 5
+    shards["f"] = [document("new", edited(text_of(7), 1))]
+    second = materialise(tmp_path, shards, "new")
+    assert (second.metrics["candidate_pairs"], second.metrics["compared_pairs"]) == (1, 1)
+    assert second.metrics["near_duplicates"] == first.metrics["near_duplicates"] + 1
+
+
+def test_a_cluster_that_lost_its_middle_is_looked_at_again(tmp_path: Path) -> None:
+    first_text = text_of(1)
+    middle = edited(first_text, 5)
+    last = edited(middle, 4)
+    rows = [document(f"own-{n:03d}", text_of(100 + n)) for n in range(40)]
+    shards = {
+        "a": rows,
+        "b": [document("0", first_text)],
+        "c": [document("1", middle)],
+        "d": [document("2", last)],
+    }
+    settings = {"bands": 40, "rows": 3}
+    before = materialise(tmp_path, shards, "old", **settings)
+    assert survivors(before.path) & set("012") == {"0"}
+    del shards["c"]
+    after = materialise(tmp_path, shards, "new", **settings)
+    assert survivors(after.path) & set("012") == {"0", "2"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [({"threshold": 0.5}, {"threshold": 0.9}), ({"verify": False}, {}), ({"seed": 2}, {})],
+    ids=["threshold", "verify", "seed"],
+)
+def test_clusters_of_another_recipe_are_not_taken_up(
+    tmp_path: Path, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    generator = random.Random(5)
+    documents = [one for n in range(30) for one in family(n, 1 + n % 4, generator)]
+    shards = {"a": documents[::2], "b": documents[1::2]}
+    materialise(tmp_path / "store", shards, "old", **before)
+    changed = materialise(tmp_path / "store", shards, "new", **after)
+    assert changed.content == materialise(tmp_path / "alone", shards, "new", **after).content
