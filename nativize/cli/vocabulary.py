@@ -192,6 +192,7 @@ def _merged(
     return {
         **metrics,
         "added_tokens": metrics["base_size"] - given.size if given.size else 0,
+        "learned_from_corpus": bool(given.offered) and not given.size,
         "gates_on_probe_text_for": missing,
         "sha256": {path.name: sha256_of(path) for path in files},
     }
@@ -203,7 +204,8 @@ def _summary(merged: Mapping[str, Any], offered: int) -> list[str]:
     beside = f", {added:,} of them in tokenizer.json alone" if added else ""
     lines = [_line("base", f"{merged['base_size']:,} ids{beside}")]
     if offered:
-        lines.append(_line("pieces offered", f"{offered:,}"))
+        told = "pieces wanted" if merged["learned_from_corpus"] else "pieces offered"
+        lines.append(_line(told, f"{offered:,}"))
         lines += [
             _line(f"  dropped: {reason}", f"{n:,}") for reason, n in _dropped(merged, offered)
         ]

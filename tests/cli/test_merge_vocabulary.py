@@ -139,6 +139,17 @@ def test_tokens_beside_the_bases_model_are_kept_and_named(workshop: Path, tmp_pa
     assert "401 ids, 1 of them in tokenizer.json alone" in result.stdout
 
 
+def test_a_byte_level_base_may_be_its_tokenizer_json_alone(workshop: Path, tmp_path: Path) -> None:
+    base = write_byte_level_base(tmp_path / "base", "gpt2") / "tokenizer.json"
+    given = ["--base", base, "--pieces", workshop / "tokenizer"]
+    result = run(*given, "--corpus", workshop / "new", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "pieces wanted" in result.stdout
+    assert "probe text only for want of --replay" in result.stdout
+    assert 0 < read_sizes(tmp_path / "out").new_pieces <= 157
+    assert load_encoder(tmp_path / "out").size == read_sizes(tmp_path / "out").padded_size
+
+
 def test_mode_none_needs_no_pieces(workshop: Path, shared_data: Path, tmp_path: Path) -> None:
     base = shared_data / "tokenizers/gpt2/gpt-neo-tokenizer.json"
     metrics = merged("--base", base, "--mode", "none", "-o", tmp_path / "out")
