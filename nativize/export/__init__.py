@@ -6,7 +6,7 @@ from nativize.export.llama_server import LlamaServer, generate
 
 EXPORT = Stage(
     name="gguf_export",
-    version=1,
+    version=2,
     group="export",
     inputs=("sft_model", "deduplicated_corpus", "replay_corpus"),
     reads=("export",),

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from nativize.artifact import Report, Workplace, write_json
+from nativize.export.probes import probes
 from nativize.recipe import Export
 from nativize.vocabulary.corpus_text import sample_texts
-from nativize.vocabulary.gates import PROBES
 
 COMPARED_CHARACTERS = 60_000
 """Held-out text of each language that is cut by both tokenizers."""
@@ -49,7 +49,7 @@ def _compared_texts(corpus: Path, replay: Path) -> tuple[list[str], int]:
     new, old = (_pieces_of_text(directory) for directory in (corpus, replay))
     continued = new[:CONTINUED_TEXTS] + old[:CONTINUED_TEXTS]
     others = new[CONTINUED_TEXTS:] + old[CONTINUED_TEXTS:]
-    return continued + others + [probe for probe in PROBES if probe], len(continued)
+    return [*continued, *others, *probes()], len(continued)
 
 
 def _pieces_of_text(directory: Path) -> list[str]:

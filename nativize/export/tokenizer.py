@@ -5,7 +5,7 @@ from pathlib import Path
 import gguf
 
 from nativize.errors import ExportError
-from nativize.export.byte_level import read_byte_level
+from nativize.export.byte_level import ByteLevel, read_byte_level
 from nativize.vocabulary.encoder import read_json
 from nativize.vocabulary.piece_model import UNUSED, Model, read_model
 
@@ -19,11 +19,31 @@ def add_tokenizer(writer: gguf.GGUFWriter, model: Path, rows: int) -> None:
     if (model / "tokenizer.model").exists():
         _add_sentencepiece(writer, model, rows)
     elif (model / "tokenizer.json").exists():
-        _add_byte_level(writer, model, rows)
+        add_byte_level(writer, read_byte_level(model, rows))
     else:
         raise ExportError(f"{model}: neither tokenizer.model nor tokenizer.json is there")
     if template := _chat_template(model):
         writer.add_chat_template(template)
+
+
+def add_byte_level(writer: gguf.GGUFWriter, tokenizer: ByteLevel) -> None:
+    """All keys of a byte-level tokenizer but the chat template."""
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(tokenizer.pre)
+    writer.add_token_list([token.encode("utf-8") for token in tokenizer.tokens])
+    writer.add_token_types(tokenizer.kinds)
+    if tokenizer.merges:  # the format has no empty arrays
+        writer.add_token_merges([merge.encode("utf-8") for merge in tokenizer.merges])
+    adders = {
+        "bos": writer.add_bos_token_id,
+        "eos": writer.add_eos_token_id,
+        "unk": writer.add_unk_token_id,
+        "pad": writer.add_pad_token_id,
+    }
+    for name, number in tokenizer.named.items():
+        adders[name](number)
+    writer.add_add_bos_token(tokenizer.adds_bos)
+    writer.add_add_eos_token(tokenizer.adds_eos)
 
 
 def _add_sentencepiece(writer: gguf.GGUFWriter, model: Path, rows: int) -> None:
@@ -55,26 +75,6 @@ def _add_special_pieces(writer: gguf.GGUFWriter, pieces: Model) -> None:
     writer.add_add_bos_token(has_bos)
     writer.add_add_eos_token(False)
     writer.add_add_space_prefix(pieces.normalizer_spec.add_dummy_prefix)
-
-
-def _add_byte_level(writer: gguf.GGUFWriter, model: Path, rows: int) -> None:
-    tokenizer = read_byte_level(model, rows)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(tokenizer.pre)
-    writer.add_token_list([token.encode("utf-8") for token in tokenizer.tokens])
-    writer.add_token_types(tokenizer.kinds)
-    if tokenizer.merges:  # the format has no empty arrays
-        writer.add_token_merges([merge.encode("utf-8") for merge in tokenizer.merges])
-    adders = {
-        "bos": writer.add_bos_token_id,
-        "eos": writer.add_eos_token_id,
-        "unk": writer.add_unk_token_id,
-        "pad": writer.add_pad_token_id,
-    }
-    for name, number in tokenizer.named.items():
-        adders[name](number)
-    writer.add_add_bos_token(tokenizer.adds_bos)
-    writer.add_add_eos_token(tokenizer.adds_eos)
 
 
 def _chat_template(model: Path) -> str | None:

@@ -96,6 +96,24 @@ def write_model(directory: Path, architecture: str = "llama", **settings: object
     return directory
 
 
+def append_piece(directory: Path, parts: tuple[str, str]) -> None:
+    """One more piece behind all ids, as a merge appends them; the parts may be new themselves."""
+    path = directory / "tokenizer.json"
+    described = json.loads(path.read_text(encoding="utf-8"))
+    model = described["model"]
+    added = {token["content"]: token["id"] for token in described["added_tokens"]}
+    model["vocab"] |= {**added, "".join(parts): rows_of(directory)}
+    model["merges"].append(list(parts))
+    write_json(path, described)
+
+
+def bytes_as_letters(text: str) -> str:
+    """The letters that byte-level BPE writes for the bytes of a text."""
+    return "".join(
+        token for token, _ in cutters.ByteLevel(False, use_regex=False).pre_tokenize_str(text)
+    )
+
+
 def rows_of(directory: Path) -> int:
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
     return max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1

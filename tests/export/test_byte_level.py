@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,20 @@ from nativize.export.architecture import rope_factors
 from nativize.export.byte_level import read_byte_level
 from nativize.export.gguf_file import write_gguf
 from nativize.export.parity import Reference, compare
+from nativize.export.probes import probes
 from nativize.vocabulary import load_encoder
 from tests.export.byte_level import (
     DEFINED,
     SPECIAL,
     TEMPLATE,
+    append_piece,
+    bytes_as_letters,
     rows_of,
     write_json,
     write_model,
     write_tokenizer,
 )
+from tests.vocabulary.composed import ENGLISH, sentences
 
 KINDS = {"gpt2": "gpt-2", "llama3": "llama-bpe", "qwen2": "qwen2"}
 TEXTS = [
@@ -120,6 +125,94 @@ def test_each_architecture_continues_as_the_model_does(
     print(parity)
     parity.require(tmp_path / "m.gguf", quantisation)
     assert parity.tokens_greedy == parity.tokens > 20
+
+
+def test_all_planes_are_cut_as_the_tokenizer_does(byte_level: Path) -> None:
+    parity = compare(byte_level / "m.gguf", Reference(byte_level), [*TEXTS, *probes()], prompts=1)
+    print(parity)
+    assert parity.texts > 390
+    assert (parity.texts_cut_differently, parity.texts_base_cuts_differently) == (0, 0)
+    assert (parity.texts_not_normalised > 0) is (byte_level.name == "qwen2")
+
+
+NEWER = "\u1c89"
+"""A letter of Unicode 16: to Hugging Face; not yet to llama.cpp, which parts it from others."""
+NEWER_WORD = f"a{NEWER}a{NEWER}a{NEWER}a"
+
+
+def with_newer_letter(directory: Path, learnt: Sequence[str]) -> Path:
+    model = write_model(write_tokenizer(directory, "llama3", learnt))
+    write_gguf(model, model / "m.gguf", name="tiny", quantisation="f32")
+    with LlamaServer(model / "m.gguf") as server:
+        if server.tokenise(NEWER_WORD) == load_encoder(model).encode([NEWER_WORD])[0]:
+            pytest.skip("this llama.cpp knows the letters of Unicode 16")
+    return model
+
+
+def test_what_the_base_was_cut_differently_is_counted_and_allowed(tmp_path: Path) -> None:
+    model = with_newer_letter(tmp_path / "model", [NEWER_WORD] * 9)
+    parity = compare(model / "m.gguf", Reference(model), [TEXTS[1], NEWER_WORD], prompts=1)
+    parity.require(model / "m.gguf", "f32")
+    assert parity.texts_base_cuts_differently == 1
+
+
+def test_what_only_new_pieces_cut_differently_is_refused(tmp_path: Path) -> None:
+    directory = write_tokenizer(tmp_path / "base", "llama3")
+    append_piece(directory, ("a", bytes_as_letters(NEWER)[0]))
+    model = write_model(directory)
+    write_gguf(model, model / "m.gguf", name="tiny", quantisation="f32")
+    parity = compare(model / "m.gguf", Reference(model), [TEXTS[1], NEWER_WORD], prompts=1)
+    if not parity.texts_cut_differently:
+        pytest.skip("this llama.cpp knows the letters of Unicode 16")
+    with pytest.raises(ExportError, match="not with the base's tokenizer"):
+        parity.require(model / "m.gguf", "f32")
+
+
+def test_pieces_behind_the_base_are_exported_too(tmp_path: Path) -> None:
+    directory = write_tokenizer(tmp_path / "model", "llama3", sentences(ENGLISH), fillers=0)
+    letters = bytes_as_letters("東")
+    append_piece(directory, (letters[0], letters[1]))
+    append_piece(directory, (letters[:2], letters[2]))
+    model = write_model(directory)
+    write_gguf(model, model / "m.gguf", name="tiny", quantisation="f32")
+    parity = compare(model / "m.gguf", Reference(model), [*TEXTS, *probes()], prompts=1)
+    parity.require(model / "m.gguf", "f32")
+    with LlamaServer(model / "m.gguf") as server:
+        assert server.tokenise("東") == [rows_of(directory) - 1]
+
+
+def test_a_merge_that_is_missing_in_the_file_is_found(tmp_path: Path) -> None:
+    model = write_model(write_tokenizer(tmp_path / "model", "gpt2"))
+    reference = Reference(model)
+    described = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))
+    merges = described["model"]["merges"][:-40]
+    changed(model, model={**described["model"], "merges": merges})
+    write_gguf(model, tmp_path / "m.gguf", name="tiny", quantisation="f32")
+    parity = compare(tmp_path / "m.gguf", reference, TEXTS, prompts=1)
+    write_json(model / "tokenizer.json", described)
+    assert parity.texts_cut_differently > 0
+
+
+def test_another_end_than_eos_is_judged_as_it_is(tmp_path: Path) -> None:
+    import torch
+    from safetensors.numpy import load_file, save_file
+    from transformers import AutoModelForCausalLM
+
+    model = write_model(write_tokenizer(tmp_path / "model", "llama3"))
+    encoder = load_encoder(model)
+    ids = Reference(model).prompts([TEXTS[1]])[0]
+    with torch.no_grad():
+        base = AutoModelForCausalLM.from_pretrained(model).model
+        state = base(torch.tensor([ids])).last_hidden_state[0, -1]
+    tensors = load_file(model / "model.safetensors")
+    end = Tokenizer.from_file(str(model / "tokenizer.json")).token_to_id("<|eot_id|>")
+    tensors["lm_head.weight"][end] = 3 * state.numpy()
+    save_file(tensors, model / "model.safetensors")
+    write_gguf(model, tmp_path / "m.gguf", name="tiny", quantisation="f32")
+    parity = compare(tmp_path / "m.gguf", Reference(model), [TEXTS[1]], prompts=1)
+    parity.require(tmp_path / "m.gguf", "f32")
+    assert (parity.tokens, parity.tokens_greedy) == (1, 1)
+    assert encoder.eos != end
 
 
 @pytest.mark.parametrize("name", ["q_norm", "k_proj.bias", "q_proj.weight"])
