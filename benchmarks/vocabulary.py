@@ -28,7 +28,7 @@ from benchmarks import real_text
 from benchmarks.dedup_data import cipher
 from benchmarks.vocabulary_ours import in_a_process, write_texts
 from benchmarks.vocabulary_text import Corpus, corpora, english, up_to_characters
-from nativize.vocabulary.encoder import tokens_per_character
+from nativize.vocabulary.encoder import Encoder, load_encoder, tokens_per_character
 from nativize.vocabulary.gates import PROBES, lines_of
 from nativize.vocabulary.hugging_face import to_hugging_face
 from nativize.vocabulary.merge import SAMPLE_CHARACTERS, merge_classic
@@ -40,7 +40,9 @@ TOKENIZERS = real_text.DATA / "tokenizers"
 LLAMA = TOKENIZERS / "llama2" / "tokenizer.model"
 CHINESE = TOKENIZERS / "chinese_llama" / "chinese_sp.model"
 CLASSIC = {"unigram": "classic, Unigram", "bpe": "classic, BPE"}
-OURS, PUBLISHED, BASE = "nativize", "Chinese-LLaMA, published", "the base alone"
+OURS, PUBLISHED, BASE = "nativize", "Chinese-LLaMA, published", "LLaMA alone"
+GPT_2 = TOKENIZERS / "gpt2" / "gpt-neo-tokenizer.json"
+BYTES_ALONE, OUR_BYTES = "GPT-2 alone", "nativize, on GPT-2"
 AIM = 0.60
 """Tokens per Japanese character of held-out books and manuals at 16,000 added pieces."""
 PIECES, COMPOSED_PIECES = 16_000, 1_000
@@ -95,6 +97,14 @@ class Grown:
     peak_mb: float
 
 
+@dataclass(frozen=True)
+class Forms:
+    """The base's encoder and that of what it became."""
+
+    before: Encoder
+    after: Encoder
+
+
 class Bench:
     """The base, English text, and where contenders work."""
 
@@ -123,30 +133,61 @@ class Bench:
         characters: int = 0,
         answer: Mapping[str, Any] | None = None,
     ) -> Row:
-        """A vocabulary measured."""
-        encoder = encoder_of(model)
+        """A vocabulary on the sentencepiece base measured."""
+        first = len(self.base.pieces)
+        forms = Forms(encoder_of(self.base), encoder_of(model))
+        found = {
+            "added": len(model.pieces) - first,
+            "unreachable": len(unreachable_pieces(model, first)),
+            "mismatches_added": self.mismatches(model, corpus),
+        }
+        return self.measured(name, corpus, forms, {**(answer or {}), **found}, characters)
+
+    def measured(
+        self,
+        name: str,
+        corpus: Corpus,
+        forms: Forms,
+        found: Mapping[str, Any],
+        characters: int = 0,
+    ) -> Row:
+        """What was found of a vocabulary, and what it does to held-out text."""
         spent = ("train_seconds", "merge_seconds", "peak_mb")
         row = Row(
             name,
             corpus.code,
             characters,
-            len(model.pieces) - len(self.base.pieces),
+            found.get("added", 0),
             {
-                kind: round(tokens_per_character(encoder, texts), 4)
+                kind: round(tokens_per_character(forms.after, texts), 4)
                 for kind, texts in corpus.heldout.items()
             },
-            self.changed(model),
-            len(unreachable_pieces(model, len(self.base.pieces))),
-            self.mismatches(model, corpus),
-            **{key: round(answer[key], 1) for key in spent if answer},
+            self.changed(forms),
+            found.get("unreachable", 0),
+            found.get("mismatches_added", 0),
+            **{key: round(found[key], 1) for key in spent if key in found},
         )
         print(f"{corpus.code} {name}: {row.tokens_per_character}", flush=True)
         return row
 
-    def changed(self, model: Model) -> int:
-        before, after = encoder_of(self.base), encoder_of(model)
-        pairs = zip(before.encode(self.english), after.encode(self.english), strict=True)
+    def changed(self, forms: Forms) -> int:
+        """English lines whose ids are others."""
+        pairs = zip(
+            forms.before.encode(self.english), forms.after.encode(self.english), strict=True
+        )
         return sum(one != other for one, other in pairs)
+
+    def byte_rows(self, corpus: Corpus, texts: Sequence[str]) -> Iterator[Row]:
+        """GPT-2's vocabulary alone and with ours; Hugging Face alone can cut with it."""
+        bytes_base = self.root / "bytes"
+        bytes_base.mkdir(exist_ok=True)
+        shutil.copyfile(GPT_2, bytes_base / "tokenizer.json")
+        before = load_encoder(bytes_base)
+        yield self.measured(BYTES_ALONE, corpus, Forms(before, before), {})
+        write_texts(self.root / "train.jsonl", texts)
+        answer = in_a_process("bytes", self.root, self.pieces)
+        forms = Forms(before, load_encoder(self.root / "grown"))
+        yield self.measured(OUR_BYTES, corpus, forms, answer, sum(map(len, texts)))
 
     def mismatches(self, model: Model, corpus: Corpus) -> int:
         texts = [text for heldout in corpus.heldout.values() for text in heldout]
@@ -191,6 +232,8 @@ def rows_of(bench: Bench, corpus: Corpus, characters: int) -> Iterator[Row]:
         yield made(bench, corpus, name, kind, texts)
     if corpus.code == "zh" and CHINESE.exists():
         yield bench.row(PUBLISHED, corpus, merge_classic(bench.base, read_model(CHINESE)))
+    if GPT_2.exists():
+        yield from bench.byte_rows(corpus, texts)
     if len(corpus.train) < 2:
         return
     for kind, pages in corpus.train.items():

@@ -3,7 +3,8 @@
 ``python -m benchmarks.vocabulary_ours KIND DIRECTORY COUNT`` reads DIRECTORY/train.jsonl,
 DIRECTORY/old.jsonl and DIRECTORY/base.model, writes DIRECTORY/merged.model and prints seconds of
 the processor, highest memory and how many pieces were added, as JSON. KIND: "ours" (byte pair
-encoding, merged by rank), "bpe" and "unigram" (sentencepiece's trainers, merged as Chinese-LLaMA).
+encoding, merged by rank), "bpe" and "unigram" (sentencepiece's trainers, merged as Chinese-LLaMA),
+"bytes" (ours on DIRECTORY/bytes/tokenizer.json, written to DIRECTORY/grown).
 """
 
 import argparse
@@ -20,7 +21,9 @@ from typing import Any, Literal
 from sentencepiece import sentencepiece_model_pb2
 
 from benchmarks.peers.measure import peak_megabytes
+from nativize.artifact import write_json
 from nativize.recipe import Vocabulary
+from nativize.vocabulary.byte_level import grow_byte_level, unreachable_byte_pieces
 from nativize.vocabulary.merge import merge_classic
 from nativize.vocabulary.piece_model import NORMAL, Model, append_piece, read_model
 from nativize.vocabulary.pieces import CONTROL_PIECES, alphabet_of, learn_pieces, model_of
@@ -28,7 +31,7 @@ from nativize.vocabulary.rank import merge_by_rank, old_alphabet
 from nativize.vocabulary.train import train_sentencepiece
 
 ROOT = Path(__file__).resolve().parent.parent
-KINDS = ("ours", "bpe", "unigram")
+KINDS = ("ours", "bpe", "unigram", "bytes")
 COVERAGE = Vocabulary().character_coverage
 SPARE = 1.15
 """So many pieces more are trained than are wanted: some are in the base, some are dropped."""
@@ -63,26 +66,49 @@ def main() -> None:
     options = parser.parse_args()
     directory: Path = options.directory
     texts = read_texts(directory / "train.jsonl")
-    base = read_model(directory / "base.model")
     old = read_texts(directory / "old.jsonl")
     trained_ours(["What is compiled is compiled, or read, before."], 40)
+    if options.kind == "bytes":
+        answer = grow(directory, texts, old, options.count)
+    else:
+        answer = train_and_merge(options.kind, directory, texts, old, options.count)
+    print(json.dumps({**answer, "peak_mb": peak_megabytes()}))
+
+
+def train_and_merge(
+    kind: str, directory: Path, texts: Sequence[str], old: Sequence[str], count: int
+) -> dict[str, Any]:
+    """A sentencepiece base with pieces of a training."""
+    base = read_model(directory / "base.model")
     began = time.process_time()
-    new = train(options.kind, texts, int(options.count * SPARE))
+    new = train(kind, texts, int(count * SPARE))
     trained = time.process_time()
-    merged = equally(new, merge_of(options.kind, base, old), len(base.pieces) + options.count)
+    merged = equally(new, merge_of(kind, base, old), len(base.pieces) + count)
     seconds = time.process_time() - trained
     (directory / "merged.model").write_bytes(merged.SerializeToString())
-    answer = {
-        "train_seconds": trained - began,
-        "merge_seconds": seconds,
-        "peak_mb": peak_megabytes(),
-        "added": len(merged.pieces) - len(base.pieces),
+    added = len(merged.pieces) - len(base.pieces)
+    return {"train_seconds": trained - began, "merge_seconds": seconds, "added": added}
+
+
+def grow(directory: Path, texts: Sequence[str], old: Sequence[str], count: int) -> dict[str, Any]:
+    """A byte-level base with pieces learned on top of its own."""
+    began = time.process_time()
+    grown = grow_byte_level(directory / "bytes", texts, count, old_alphabet(old))
+    seconds = time.process_time() - began
+    (directory / "grown").mkdir(exist_ok=True)
+    write_json(directory / "grown" / "tokenizer.json", grown.content)
+    unreachable = len(unreachable_byte_pieces(grown))
+    # one act: what is learned stands on the base already
+    return {
+        "train_seconds": seconds,
+        "merge_seconds": 0.0,
+        "added": len(grown.pieces),
+        "unreachable": unreachable,
     }
-    print(json.dumps(answer))
 
 
 def train(kind: str, texts: Sequence[str], size: int) -> Model:
-    """A model of about so many pieces, or of as many as the text carries."""
+    """A model of about so many pieces."""
     if kind == "ours":
         return trained_ours(texts, size)
     with tempfile.TemporaryDirectory() as directory:
@@ -92,9 +118,10 @@ def train(kind: str, texts: Sequence[str], size: int) -> Model:
 
 
 def trained_ours(texts: Sequence[str], size: int) -> Model:
+    """A model of so many pieces beside its single characters, or of as many as the text carries."""
     alphabet = alphabet_of(texts, COVERAGE)
-    *_, learned = learn_pieces(alphabet, [size])
     fixed = len(CONTROL_PIECES) + len(alphabet.characters)
+    *_, learned = learn_pieces(alphabet, [fixed + size])
     return model_of(alphabet.characters, learned.pieces, fixed + len(learned.pieces))
 
 
