@@ -6,7 +6,8 @@ did, and beside the vocabulary that project published. Measured on text of other
 trained on (`benchmarks.vocabulary_text`): tokens per character, English lines that change their
 ids, new pieces that no text can produce, lines that sentencepiece and Hugging Face cut differently
 though they agree with the base. Each is made in a process of its own; seconds are the processor's.
-Run it by ``make bench NAME=vocabulary``; ``--full`` trains on up to 1 GB.
+How new rows of a model start is compared at the end (`benchmarks.initialisers`). Run it by ``make
+bench NAME=vocabulary``; ``--full`` trains on up to 1 GB.
 """
 
 import argparse
@@ -45,12 +46,14 @@ GPT_2 = TOKENIZERS / "gpt2" / "gpt-neo-tokenizer.json"
 BYTES_ALONE, OUR_BYTES = "GPT-2 alone", "nativize, on GPT-2"
 AIM = 0.60
 """Tokens per Japanese character of held-out books and manuals at 16,000 added pieces."""
-PIECES, COMPOSED_PIECES = 16_000, 1_000
+PIECES, COMPOSED_PIECES = 16_000, 2_000
 CHARACTERS = 4_000_000
 HELDOUT_CHARACTERS = 500_000
 COMPARED_LINES = 6_000
 """Of each language, for the comparison with Hugging Face, which is slow."""
 GROWTH_MEGABYTES = (30, 100, 300, 1_000)
+README_BEGIN = "<!-- vocabulary: written by `python -m benchmarks.vocabulary --readme` -->"
+README_END = "<!-- /vocabulary -->"
 
 
 @dataclass(frozen=True)
@@ -201,24 +204,32 @@ class Bench:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--characters", type=int, default=CHARACTERS, help="to learn from")
-    parser.add_argument("--pieces", type=int, help="to add; 16000, or 1000 of composed text")
+    parser.add_argument("--pieces", type=int, help="to add; 16000, or 2000 of composed text")
     parser.add_argument("--full", action="store_true", help="train on up to 1 GB")
+    parser.add_argument("--without-initialisers", action="store_true", help="train no model")
+    parser.add_argument("--readme", action="store_true", help="write the table into the README")
     options = parser.parse_args()
     real = real_text.TEXT.exists() and LLAMA.exists()
     if not real:
         print(f"{real_text.DATA} is absent: composed text, of one source, and a composed base")
     pieces = options.pieces or (PIECES if real else COMPOSED_PIECES)
     rows: list[Row] = []
-    growth: list[Grown] = []
+    results: dict[str, Any] = {"pieces": pieces}
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(Path(directory), pieces)
         for corpus in corpora(HELDOUT_CHARACTERS):
             rows += rows_of(bench, corpus, options.characters)
             if options.full and corpus.code == "ja":
-                growth = list(grow(bench, corpus))
+                results["growth"] = [asdict(point) for point in grow(bench, corpus)]
     show(rows, len(bench.english))
+    if not options.without_initialisers:
+        results["initialisers"] = initialised()
     figures = figures_of(rows)
-    write_results(rows, growth, figures, pieces, len(bench.english))
+    results |= {"figures": figures, "english_lines": len(bench.english)}
+    if real:
+        write_results({**results, "rows": [asdict(row) for row in rows]})
+    if options.readme:
+        write_readme()
     if figures["ja_tokens_per_char"] > AIM:
         print(f"the aim of {AIM} tokens per Japanese character is missed")
     print("figures: " + " ".join(f"{key}={value}" for key, value in figures.items()))
@@ -349,30 +360,57 @@ def _line(row: Row, kinds: Sequence[str]) -> str:
     )
 
 
-def write_results(
-    rows: Sequence[Row],
-    growth: Sequence[Grown],
-    figures: Mapping[str, float],
-    pieces: int,
-    english_lines: int,
-) -> None:
-    """The results; growth of an earlier ``--full`` run stays."""
+def initialised() -> dict[str, Any]:
+    """What a small model says of the new language, by how its new rows start."""
+    from benchmarks import initialisers
+
+    with tempfile.TemporaryDirectory() as directory:
+        base, outcomes = initialisers.compare_initialisers(Path(directory), initialisers.Setting())
+    print("\nbits per byte of held-out text: extended, and after equally many bytes")
+    print("\n".join(initialisers.table(outcomes)))
+    return {"base": base, "outcomes": [asdict(outcome) for outcome in outcomes]}
+
+
+def write_results(results: Mapping[str, Any]) -> None:
+    """The results; what this run did not measure stays as an earlier one found it."""
     path = results_path()
     before = json.loads(path.read_text("utf-8")) if path.exists() else {}
     packages = ("sentencepiece", "tokenizers", "numba", "numpy")
     content = {
-        "figures": figures,
-        "text": real_text.source("ja"),
-        "pieces": pieces,
-        "english_lines": english_lines,
-        "rows": [asdict(row) for row in rows],
-        "growth": [asdict(point) for point in growth] or before.get("growth", []),
+        **{key: before[key] for key in ("growth", "initialisers") if key in before},
+        **results,
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in packages},
     }
     text = json.dumps(content, indent=1, sort_keys=True) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def readme_table(content: Mapping[str, Any]) -> str:
+    """The results as the README shows them."""
+    kinds = ("books", "manuals", "Wikipedia")
+    lines = [
+        f"| | added | {' | '.join(kinds)} | English lines changed | unreachable | mismatches |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in content["rows"]:
+        fertility = " | ".join(f"{row['tokens_per_character'][kind]:.3f}" for kind in kinds)
+        lines.append(
+            f"| {row['language']}: {row['name']} | {row['added']:,} | {fertility}"
+            f" | {row['english_lines_changed']:,} | {row['unreachable']:,}"
+            f" | {row['mismatches_added']:,} |"
+        )
+    return "\n".join(lines)
+
+
+def write_readme() -> None:
+    """The table of the recorded results between the README's marks."""
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text("utf-8").split(README_BEGIN)
+    _, after = rest.split(README_END)
+    table = readme_table(json.loads(results_path().read_text("utf-8")))
+    readme.write_text(f"{before}{README_BEGIN}\n{table}\n{README_END}{after}", "utf-8")
 
 
 def results_path() -> Path:

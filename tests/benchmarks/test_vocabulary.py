@@ -1,5 +1,6 @@
 """The vocabulary benchmark: what it counts, on vocabularies small enough to count by hand."""
 
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from benchmarks.vocabulary import (
     exchanged,
     figures_of,
     overall,
+    readme_table,
     spread,
 )
 from benchmarks.vocabulary_ours import equally, first_pieces, merge_of, train, trained_ours
@@ -59,6 +61,13 @@ def test_the_last_line_has_the_figures_that_were_ordered() -> None:
         *("ja_tokens_per_char", "classic_tokens_per_char", "english_ids_changed"),
         *("unreachable", "mismatches_added"),
     ]
+
+
+def test_the_readmes_table_has_a_line_for_every_vocabulary() -> None:
+    rows = [row(OURS, books=0.5, manuals=0.7, Wikipedia=0.6)]
+    lines = readme_table({"rows": [asdict(one) for one in rows]}).split("\n")
+    assert lines[-1] == "| ja: nativize | 10 | 0.500 | 0.700 | 0.600 | 0 | 2 | 3 |"
+    assert {line.count("|") for line in lines} == {9}
 
 
 def test_lines_that_are_compared_are_spread_over_all(monkeypatch: pytest.MonkeyPatch) -> None:
