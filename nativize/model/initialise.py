@@ -42,18 +42,18 @@ def new_rows(
         generator: what random draws from.
     """
     mean_D = mean_row(old_VD)
-    if extend.initialiser == "mean":
-        rows_ND = mean_D.expand(len(pieces), -1)
-    elif extend.initialiser == "random":
-        noise_ND = torch.randn(len(pieces), old_VD.shape[1], generator=generator)
-        rows_ND = mean_D + noise_ND * _deviation_row(old_VD, mean_D)
-    else:
-        firsts = extend.initialiser == "eeve" and is_head
-        taken = [ids[:1] if firsts else ids for ids in pieces]
-        rows_ND = torch.empty(len(pieces), old_VD.shape[1])
-        for row, ids in enumerate(taken):
-            rows_ND[row] = old_VD[list(ids)].float().mean(0) if ids else mean_D
-    return rows_ND.to(old_VD.dtype)
+    rows_ND = mean_D.to(old_VD.dtype).repeat(len(pieces), 1)
+    if extend.initialiser == "random":
+        deviation_D = _deviation_row(old_VD, mean_D)
+        for row_D in rows_ND:
+            noise_D = torch.randn(len(mean_D), generator=generator)
+            row_D.copy_(mean_D + noise_D * deviation_D)
+    elif extend.initialiser != "mean":
+        only_first = extend.initialiser == "eeve" and is_head
+        for row_D, ids in zip(rows_ND, pieces, strict=True):
+            if ids:
+                row_D.copy_(old_VD[list(ids[:1] if only_first else ids)].float().mean(0))
+    return rows_ND
 
 
 def mean_row(old_VD: torch.Tensor) -> torch.Tensor:
