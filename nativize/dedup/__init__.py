@@ -2,10 +2,10 @@
 
 from nativize.artifact import Stage
 from nativize.dedup.buckets import BucketRule
-from nativize.dedup.deduplicate import deduplicate
+from nativize.dedup.deduplicate import STAGE, deduplicate
 
 DEDUPLICATE = Stage(
-    name="deduplicated_corpus",
+    name=STAGE,
     version=2,
     group="corpus",
     inputs=("scored_shards",),

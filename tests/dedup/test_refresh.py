@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nativize.artifact import Artifact, ArtifactStore, Inputs
+from nativize.artifact import Artifact, ArtifactStore, Inputs, Stage
 from nativize.dedup import DEDUPLICATE, deduplicate
 from nativize.engine import LocalEngine
 from nativize.recipe import Dedup
@@ -18,7 +18,9 @@ from tests.dedup.composed import JAPANESE, SCORED, document, edited, survivors, 
 Shards = Mapping[str, Sequence[dict[str, Any]]]
 
 
-def materialise(root: Path, shards: Shards, state: str, **dedup: Any) -> Artifact:
+def materialise(
+    root: Path, shards: Shards, state: str, stage: Stage = DEDUPLICATE, **dedup: Any
+) -> Artifact:
     """The corpus of these shards in a store, after whatever the store has already."""
     scored = root / "scored" / state
     scored.mkdir(parents=True)
@@ -26,7 +28,7 @@ def materialise(root: Path, shards: Shards, state: str, **dedup: Any) -> Artifac
         table = pa.Table.from_pylist(list(documents), schema=SCORED)
         pq.write_table(table, scored / f"{name}.parquet")
     return ArtifactStore(root / "store", "test").materialise(
-        DEDUPLICATE,
+        stage,
         {},
         Inputs(outside={"scored": state}),
         lambda place: deduplicate(
@@ -106,7 +108,7 @@ def test_a_cluster_that_lost_its_middle_is_looked_at_again(tmp_path: Path) -> No
         "c": [document("1", middle)],
         "d": [document("2", last)],
     }
-    settings = {"bands": 40, "rows": 3}
+    settings: dict[str, Any] = {"bands": 40, "rows": 3}
     before = materialise(tmp_path, shards, "old", **settings)
     assert survivors(before.path) & set("012") == {"0"}
     del shards["c"]
@@ -128,3 +130,14 @@ def test_clusters_of_another_recipe_are_not_taken_up(
     materialise(tmp_path / "store", shards, "old", **before)
     changed = materialise(tmp_path / "store", shards, "new", **after)
     assert changed.content == materialise(tmp_path / "alone", shards, "new", **after).content
+
+
+def test_a_stage_whose_memory_is_content_remembers_no_clusters(tmp_path: Path) -> None:
+    shards = {"a": [document(f"own-{n:03d}", text_of(n)) for n in range(40)]}
+    rows = [document(f"copy-{n:03d}", edited(text_of(n), 2)) for n in range(5)]
+    other = Stage("another_corpus", 1, "corpus")
+    materialise(tmp_path / "store", shards, "old", other)
+    shards["b"] = rows
+    refreshed = materialise(tmp_path / "store", shards, "new", other)
+    assert refreshed.content == materialise(tmp_path / "alone", shards, "new", other).content
+    assert not (refreshed.path / "memory" / "clusters.npy").exists()
