@@ -2,16 +2,19 @@
 
 from nativize.artifact import Stage
 from nativize.dedup.buckets import BucketRule
-from nativize.dedup.deduplicate import STAGE, deduplicate
+from nativize.dedup.deduplicate import MEMORY, deduplicate
+
+VOLATILE = (f"{MEMORY}/*",)
+"""No content of any corpus: what a refresh leaves there depends on what came before."""
 
 DEDUPLICATE = Stage(
-    name=STAGE,
+    name="deduplicated_corpus",
     version=2,
     group="corpus",
     inputs=("scored_shards",),
     reads=("language", "dedup", "quality.bucket_shares", "quality.keep_sources"),
     shard_reads=(),
-    volatile=("memory/*",),
+    volatile=VOLATILE,
 )
 
-__all__ = ["DEDUPLICATE", "BucketRule", "deduplicate"]
+__all__ = ["DEDUPLICATE", "VOLATILE", "BucketRule", "deduplicate"]

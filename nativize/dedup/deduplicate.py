@@ -51,9 +51,6 @@ log = logging.getLogger(__name__)
 MEMORY = "memory"
 """What a refresh need not find again, pairs and clusters; no content of the corpus."""
 PAIRS = "pairs.parquet"
-STAGE = "deduplicated_corpus"
-"""Whose memory is no content. Clusters are remembered for no other stage: what a refresh leaves of
-them, and of pairs, depends on what came before."""
 REASONS = {
     URL: "url_duplicate", EXACT: "exact_duplicate", NEAR: "near_duplicate",
     CONTAMINATED: "contaminated", EMPTIED: "frequent_lines",
@@ -94,10 +91,7 @@ def deduplicate(
     contamination = _contamination(documents, signing, directory or Path(), place, engine)
     memory = place.previous and place.previous / MEMORY
     known = KnownPairs.read(memory and memory / PAIRS)
-    remembers = place.shards.identity.get("name") == STAGE
-    joined = Joined.read(
-        memory if remembers else None, joining_identity(signing, place.shards.identity)
-    )
+    joined = Joined.read(memory, joining_identity(signing, place.shards.identity))
     texts = StoredTexts(documents, engine, place.scratch / "texts")
     comparison = Comparison(documents, signing, engine, texts, known, joined)
     clusters = decide(documents, comparison, contamination.mask)
@@ -110,8 +104,7 @@ def deduplicate(
     table = cluster_table(documents, clusters, together)
     pq.write_table(table, place.out / "clusters.parquet", compression="zstd")
     comparison.remembered().write(place.out / MEMORY / PAIRS)
-    if remembers:
-        clusters.joined.write(place.out / MEMORY)
+    clusters.joined.write(place.out / MEMORY)
     show_tables(place, contamination, cuts)
     if pictures:
         show(documents, signing, table, place, engine)

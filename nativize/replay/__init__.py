@@ -5,11 +5,11 @@ from pathlib import Path
 from nativize.artifact import Report, Stage, Workplace
 from nativize.clean import filter_shards
 from nativize.crawl import read_crawl
-from nativize.dedup import deduplicate
+from nativize.dedup import VOLATILE, deduplicate
 from nativize.engine import CorpusEngine
 from nativize.recipe import Crawl, Replay
 
-REPLAY = Stage("replay_corpus", 3, "corpus", reads=("replay",))
+REPLAY = Stage("replay_corpus", 4, "corpus", reads=("replay",), volatile=VOLATILE)
 
 
 def replay_crawl(replay: Replay) -> Crawl:

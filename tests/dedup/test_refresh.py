@@ -13,6 +13,7 @@ from nativize.artifact import Artifact, ArtifactStore, Inputs, Stage
 from nativize.dedup import DEDUPLICATE, deduplicate
 from nativize.engine import LocalEngine
 from nativize.recipe import Dedup
+from nativize.replay import REPLAY
 from tests.dedup.composed import JAPANESE, SCORED, document, edited, survivors, text_of
 
 Shards = Mapping[str, Sequence[dict[str, Any]]]
@@ -132,12 +133,13 @@ def test_clusters_of_another_recipe_are_not_taken_up(
     assert changed.content == materialise(tmp_path / "alone", shards, "new", **after).content
 
 
-def test_a_stage_whose_memory_is_content_remembers_no_clusters(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", [DEDUPLICATE, REPLAY], ids=lambda stage: stage.name)
+def test_what_is_remembered_is_content_of_no_corpus(tmp_path: Path, stage: Stage) -> None:
     shards = {"a": [document(f"own-{n:03d}", text_of(n)) for n in range(40)]}
     rows = [document(f"copy-{n:03d}", edited(text_of(n), 2)) for n in range(5)]
-    other = Stage("another_corpus", 1, "corpus")
-    materialise(tmp_path / "store", shards, "old", other)
+    materialise(tmp_path / "store", shards, "old", stage)
     shards["b"] = rows
-    refreshed = materialise(tmp_path / "store", shards, "new", other)
-    assert refreshed.content == materialise(tmp_path / "alone", shards, "new", other).content
-    assert not (refreshed.path / "memory" / "clusters.npy").exists()
+    refreshed = materialise(tmp_path / "store", shards, "new", stage)
+    alone = materialise(tmp_path / "alone", shards, "new", stage)
+    assert refreshed.content == alone.content
+    assert (refreshed.path / "memory" / "clusters.npy").exists()
