@@ -10,9 +10,7 @@ peers into an environment of their own under NATIVIZE_HOME.
 """
 
 import argparse
-import importlib.metadata
 import json
-import platform
 import subprocess
 import sys
 import tempfile
@@ -21,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import real_text
+from benchmarks import real_text, record
 from benchmarks.corpus_ours import write
 from benchmarks.peers import environment
 
@@ -131,7 +129,7 @@ def main() -> None:
     print(f"peak memory: {peaks[0]:.0f} MB, {peaks[1]:.0f} MB at {GROWTH} times the documents")
     write_results(results, alone, refresh, peaks)
     if options.readme:
-        write_readme()
+        record.write_readme(README_BEGIN, README_END, readme_table(record.read_results("corpus")))
     print("figures: " + " ".join(f"{k}={v}" for k, v in figures(results, refresh, peaks)))
 
 
@@ -346,44 +344,25 @@ def readme_table(content: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write_readme() -> None:
-    """The table of the recorded results between the README's marks."""
-    readme = real_text.ROOT / "README.md"
-    head, rest = readme.read_text("utf-8").split(README_BEGIN)
-    _, tail = rest.split(README_END)
-    table = readme_table(json.loads(results_path().read_text("utf-8")))
-    readme.write_text(f"{head}{README_BEGIN}\n{table}\n{README_END}{tail}", "utf-8")
-
-
-def results_path() -> Path:
-    machine = f"{platform.system()}-{platform.machine()}".lower()
-    return real_text.ROOT / "benchmarks" / "results" / f"corpus-{machine}.json"
-
-
 def write_results(
     results: Sequence[Result],
     alone: Mapping[str, float],
     refresh: float,
     peaks: tuple[float, float],
 ) -> None:
-    path = results_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    packages = ("numba", "numpy", "pyarrow")
-    content = {
+    found = {
         "text": real_text.source("ja"),
         "results": [without_ids(result) for result in results],
         "seconds_per_megabyte_alone": alone,
         "refresh_ratio": round(refresh, 4),
         "peak_mb": {"1": round(peaks[0]), str(GROWTH): round(peaks[1])},
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in packages},
         "peers": [
             line
             for line in environment.REQUIREMENTS.read_text("utf-8").splitlines()
             if not line.startswith("#")
         ],
     }
-    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    record.write_results("corpus", found, ("numba", "numpy", "pyarrow"))
 
 
 def without_ids(result: Result) -> dict[str, Any]:

@@ -11,9 +11,7 @@ candidate compared exactly. Run it by ``make bench NAME=dedup``; ``--full`` grow
 """
 
 import argparse
-import importlib.metadata
 import json
-import platform
 import random
 import shutil
 import tempfile
@@ -22,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import dedup_limits, dedup_tables
+from benchmarks import dedup_limits, dedup_tables, record
 from benchmarks.dedup_data import edited, grown, mixed, write_shards
 from benchmarks.dedup_ours import in_a_process, warm
 from benchmarks.dedup_truth import THRESHOLD, Pairs, head, truth
@@ -96,7 +94,7 @@ def main() -> None:
     figures = figures_of(results, curve, refresh)
     write_results(results, curve, limits, figures)
     if options.readme:
-        write_readme()
+        record.write_readme(README_BEGIN, README_END, readme_table(record.read_results("dedup")))
     print("figures: " + " ".join(f"{key}={value}" for key, value in figures.items()))
 
 
@@ -284,23 +282,14 @@ def write_results(
     limits: dict[str, float],
     figures: dict[str, float],
 ) -> None:
-    packages = ("numba", "numpy", "pyarrow")
-    content = {
+    found = {
         "figures": figures,
         "results": [asdict(result) for result in results],
         "growth": [asdict(point) for point in curve],
         "limits": {name: round(value, 3) for name, value in limits.items()},
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in packages},
         "peers": environment.REQUIREMENTS.read_text("utf-8").splitlines()[1:],
     }
-    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-    results_path().write_text(text, encoding="utf-8")
-
-
-def results_path() -> Path:
-    machine = f"{platform.system()}-{platform.machine()}".lower()
-    return ROOT / "benchmarks" / "results" / f"dedup-{machine}.json"
+    record.write_results("dedup", found, ("numba", "numpy", "pyarrow"))
 
 
 def readme_table(content: Mapping[str, Any]) -> str:
@@ -322,15 +311,6 @@ def readme_table(content: Mapping[str, Any]) -> str:
         f" {100 * figures['refresh_ratio']:.1f} % of the first walk.",
     ]
     return "\n".join(lines)
-
-
-def write_readme() -> None:
-    """The table of the recorded results between the README's marks."""
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text("utf-8").split(README_BEGIN)
-    _, after = rest.split(README_END)
-    table = readme_table(json.loads(results_path().read_text("utf-8")))
-    readme.write_text(f"{before}{README_BEGIN}\n{table}\n{README_END}{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -18,13 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import get_args
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from benchmarks import real_text
 from nativize.artifact import standalone
-from nativize.dedup.corpus import fates_path, shard_path, write_fates
+from nativize.dedup.corpus import write_shard
 from nativize.engine import LocalEngine
 from nativize.evaluate.heldout import Heldout, choose_heldout
 from nativize.evaluate.likelihood import bits_per_byte
@@ -226,13 +224,8 @@ def on_one_core() -> Iterator[None]:
 
 def write_corpus(directory: Path, texts: Sequence[str]) -> Path:
     """A deduplicated corpus of one shard, every twelfth document held out."""
-    path = shard_path(directory, "part-0")
-    path.parent.mkdir(parents=True)
-    ids = [f"{number:06}" for number in range(len(texts))]
-    pq.write_table(pa.table({"id": ids, "text": list(texts)}), path)
     fates = ["train" if number % HELDOUT_EVERY else "heldout" for number in range(len(texts))]
-    write_fates(fates_path(directory, "part-0"), fates, [[] for _ in texts])
-    return directory
+    return write_shard(directory, "part-0", texts, fates)
 
 
 def _split(texts: Sequence[str], size: int) -> tuple[list[str], list[str]]:

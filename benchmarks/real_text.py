@@ -90,17 +90,23 @@ def packed(name: str, ending: str, encoding: str = "utf-8") -> Callable[[], Iter
     """The files of a pack whose names end so."""
 
     def read() -> Iterator[str]:
-        with (
-            (TEXT / f"{name}.tar.zst").open("rb") as stream,
-            zstandard.ZstdDecompressor().stream_reader(stream) as plain,
-            tarfile.open(fileobj=plain, mode="r|") as archive,
-        ):
-            for member in archive:
-                content = archive.extractfile(member) if member.name.endswith(ending) else None
-                if content:
-                    yield content.read().decode(encoding, "replace").replace("\r\n", "\n")
+        return (text for _, text in members(name, ending, encoding))
 
     return read
+
+
+def members(name: str, ending: str, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
+    """Names and texts of a pack's files whose names end so."""
+    with (
+        (TEXT / f"{name}.tar.zst").open("rb") as stream,
+        zstandard.ZstdDecompressor().stream_reader(stream) as plain,
+        tarfile.open(fileobj=plain, mode="r|") as archive,
+    ):
+        for member in archive:
+            content = archive.extractfile(member) if member.name.endswith(ending) else None
+            if content:
+                text = content.read().decode(encoding, "replace")
+                yield member.name, text.replace("\r\n", "\n")
 
 
 def aozora() -> Iterator[str]:

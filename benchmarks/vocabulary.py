@@ -11,9 +11,6 @@ bench NAME=vocabulary``; ``--full`` trains on up to 1 GB.
 """
 
 import argparse
-import importlib.metadata
-import json
-import platform
 import random
 import shutil
 import tempfile
@@ -25,18 +22,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import real_text
+from benchmarks import real_text, record
 from benchmarks.dedup_data import cipher
 from benchmarks.vocabulary_ours import in_a_process, write_texts
+from benchmarks.vocabulary_tables import README_BEGIN, README_END, Row, readme_table, show
 from benchmarks.vocabulary_text import Corpus, corpora, english, up_to_characters
 from nativize.vocabulary.encoder import Encoder, load_encoder, tokens_per_character
-from nativize.vocabulary.gates import PROBES, lines_of
+from nativize.vocabulary.gates import PROBES, Forms, differing, disagreeing, lines_of
 from nativize.vocabulary.hugging_face import to_hugging_face
 from nativize.vocabulary.merge import SAMPLE_CHARACTERS, merge_classic
 from nativize.vocabulary.piece_model import Model, encoder_of, read_model, unreachable_pieces
 from nativize.vocabulary.train import train_base_tokenizer
 
-ROOT = Path(__file__).resolve().parent.parent
 TOKENIZERS = real_text.DATA / "tokenizers"
 LLAMA = TOKENIZERS / "llama2" / "tokenizer.model"
 CHINESE = TOKENIZERS / "chinese_llama" / "chinese_sp.model"
@@ -44,6 +41,7 @@ CLASSIC = {"unigram": "classic, Unigram", "bpe": "classic, BPE"}
 OURS, PUBLISHED, BASE = "nativize", "Chinese-LLaMA, published", "LLaMA alone"
 GPT_2 = TOKENIZERS / "gpt2" / "gpt-neo-tokenizer.json"
 BYTES_ALONE, OUR_BYTES = "GPT-2 alone", "nativize, on GPT-2"
+PACKAGES = ("sentencepiece", "tokenizers", "numba", "numpy")
 AIM = 0.60
 """Tokens per Japanese character of held-out books and manuals at 16,000 added pieces."""
 PIECES, COMPOSED_PIECES = 16_000, 2_000
@@ -52,40 +50,6 @@ HELDOUT_CHARACTERS = 500_000
 COMPARED_LINES = 6_000
 """Of each language, for the comparison with Hugging Face, which is slow."""
 GROWTH_MEGABYTES = (30, 100, 300, 1_000)
-README_BEGIN = "<!-- vocabulary: written by `python -m benchmarks.vocabulary --readme` -->"
-README_END = "<!-- /vocabulary -->"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A vocabulary and what it does to held-out text.
-
-    Attributes:
-        name: how it was made.
-        language: that was added.
-        characters: that were learned from; 0 where somebody else did.
-        added: pieces.
-        tokens_per_character: by held-out source.
-        english_lines_changed: lines of English whose ids are not the base's.
-        unreachable: added pieces that their own text does not produce.
-        mismatches_added: lines that sentencepiece and Hugging Face cut differently, though the
-            base's two forms agree on them.
-        train_seconds: of the processor; None where somebody else did.
-        merge_seconds: of the processor, the search for equally many pieces included.
-        peak_mb: highest memory of training and merging, the text included.
-    """
-
-    name: str
-    language: str
-    characters: int
-    added: int
-    tokens_per_character: dict[str, float]
-    english_lines_changed: int
-    unreachable: int
-    mismatches_added: int
-    train_seconds: float | None = None
-    merge_seconds: float | None = None
-    peak_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +65,7 @@ class Grown:
 
 
 @dataclass(frozen=True)
-class Forms:
+class Change:
     """The base's encoder and that of what it became."""
 
     before: Encoder
@@ -138,19 +102,19 @@ class Bench:
     ) -> Row:
         """A vocabulary on the sentencepiece base measured."""
         first = len(self.base.pieces)
-        forms = Forms(encoder_of(self.base), encoder_of(model))
+        change = Change(encoder_of(self.base), encoder_of(model))
         found = {
             "added": len(model.pieces) - first,
             "unreachable": len(unreachable_pieces(model, first)),
             "mismatches_added": self.mismatches(model, corpus),
         }
-        return self.measured(name, corpus, forms, {**(answer or {}), **found}, characters)
+        return self.measured(name, corpus, change, {**(answer or {}), **found}, characters)
 
     def measured(
         self,
         name: str,
         corpus: Corpus,
-        forms: Forms,
+        change: Change,
         found: Mapping[str, Any],
         characters: int = 0,
     ) -> Row:
@@ -162,10 +126,10 @@ class Bench:
             characters,
             found.get("added", 0),
             {
-                kind: round(tokens_per_character(forms.after, texts), 4)
+                kind: round(tokens_per_character(change.after, texts), 4)
                 for kind, texts in corpus.heldout.items()
             },
-            self.changed(forms),
+            self.changed(change),
             found.get("unreachable", 0),
             found.get("mismatches_added", 0),
             **{key: round(found[key], 1) for key in spent if key in found},
@@ -173,12 +137,10 @@ class Bench:
         print(f"{corpus.code} {name}: {row.tokens_per_character}", flush=True)
         return row
 
-    def changed(self, forms: Forms) -> int:
+    def changed(self, change: Change) -> int:
         """English lines whose ids are others."""
-        pairs = zip(
-            forms.before.encode(self.english), forms.after.encode(self.english), strict=True
-        )
-        return sum(one != other for one, other in pairs)
+        before, after = (one.encode(self.english) for one in (change.before, change.after))
+        return len(differing(self.english, before, after))
 
     def byte_rows(self, corpus: Corpus, texts: Sequence[str]) -> Iterator[Row]:
         """GPT-2's vocabulary alone and with ours; Hugging Face alone can cut with it."""
@@ -186,11 +148,11 @@ class Bench:
         bytes_base.mkdir(exist_ok=True)
         shutil.copyfile(GPT_2, bytes_base / "tokenizer.json")
         before = load_encoder(bytes_base)
-        yield self.measured(BYTES_ALONE, corpus, Forms(before, before), {})
+        yield self.measured(BYTES_ALONE, corpus, Change(before, before), {})
         write_texts(self.root / "train.jsonl", texts)
         answer = in_a_process("bytes", self.root, self.pieces)
-        forms = Forms(before, load_encoder(self.root / "grown"))
-        yield self.measured(OUR_BYTES, corpus, forms, answer, sum(map(len, texts)))
+        change = Change(before, load_encoder(self.root / "grown"))
+        yield self.measured(OUR_BYTES, corpus, change, answer, sum(map(len, texts)))
 
     def mismatches(self, model: Model, corpus: Corpus) -> int:
         texts = [text for heldout in corpus.heldout.values() for text in heldout]
@@ -227,9 +189,14 @@ def main() -> None:
     figures = figures_of(rows)
     results |= {"figures": figures, "english_lines": len(bench.english)}
     if real:
-        write_results({**results, "rows": [asdict(row) for row in rows]})
+        # what this run did not measure stays as an earlier one found it
+        before = record.read_results("vocabulary")
+        kept = {key: before[key] for key in ("growth", "initialisers") if key in before}
+        found = {**kept, **results, "rows": [asdict(row) for row in rows]}
+        record.write_results("vocabulary", found, PACKAGES)
     if options.readme:
-        write_readme()
+        table = readme_table(record.read_results("vocabulary"))
+        record.write_readme(README_BEGIN, README_END, table)
     if figures["ja_tokens_per_char"] > AIM:
         print(f"the aim of {AIM} tokens per Japanese character is missed")
     print("figures: " + " ".join(f"{key}={value}" for key, value in figures.items()))
@@ -273,11 +240,8 @@ def spread(lines: Sequence[str]) -> Sequence[str]:
 
 def agreeing(model: Model, lines: Sequence[str]) -> list[bool]:
     """Of each line whether sentencepiece and Hugging Face cut it alike."""
-    other = to_hugging_face(model)
-    other.encode_special_tokens = True
-    found = other.encode_batch_fast(list(lines), add_special_tokens=False)
-    ids = encoder_of(model).encode(lines)
-    return [one == two.ids for one, two in zip(ids, found, strict=True)]
+    cut_otherwise = set(disagreeing(lines, Forms(encoder_of(model), to_hugging_face(model))))
+    return [line not in cut_otherwise for line in lines]
 
 
 def grow(bench: Bench, corpus: Corpus) -> Iterator[Grown]:
@@ -333,33 +297,6 @@ def figures_of(rows: Iterable[Row]) -> dict[str, float]:
     }
 
 
-def show(rows: Sequence[Row], english_lines: int) -> None:
-    """A table for each language."""
-    print(f"\ntokens per character of held-out text; {english_lines:,} English lines")
-    for language in dict.fromkeys(row.language for row in rows):
-        some = [row for row in rows if row.language == language]
-        kinds = list(some[0].tokens_per_character)
-        names = ["English", "unreach.", "mismatch", "train s", "merge s", "peak MB"]
-        print(
-            f"\n{language:30}{'learned of':>12}{'added':>8}"
-            + "".join(f"{name:>10}" for name in (*kinds, *names))
-        )
-        for row in some:
-            print(_line(row, kinds))
-
-
-def _line(row: Row, kinds: Sequence[str]) -> str:
-    learned = f"{row.characters:,}" if row.characters else "–"
-    fertility = "".join(f"{row.tokens_per_character[kind]:10.4f}" for kind in kinds)
-    broken = (row.english_lines_changed, row.unreachable, row.mismatches_added)
-    spent = (row.train_seconds, row.merge_seconds, row.peak_mb)
-    return (
-        f"{row.name:30}{learned:>12}{row.added:8,}{fertility}"
-        + "".join(f"{value:10,}" for value in broken)
-        + "".join(f"{'–':>10}" if value is None else f"{value:10,.1f}" for value in spent)
-    )
-
-
 def initialised() -> dict[str, Any]:
     """What a small model says of the new language, by how its new rows start."""
     from benchmarks import initialisers
@@ -369,53 +306,6 @@ def initialised() -> dict[str, Any]:
     print("\nbits per byte of held-out text: extended, and after equally many bytes")
     print("\n".join(initialisers.table(outcomes)))
     return {"base": base, "outcomes": [asdict(outcome) for outcome in outcomes]}
-
-
-def write_results(results: Mapping[str, Any]) -> None:
-    """The results; what this run did not measure stays as an earlier one found it."""
-    path = results_path()
-    before = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    packages = ("sentencepiece", "tokenizers", "numba", "numpy")
-    content = {
-        **{key: before[key] for key in ("growth", "initialisers") if key in before},
-        **results,
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in packages},
-    }
-    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
-def readme_table(content: Mapping[str, Any]) -> str:
-    """The results as the README shows them."""
-    kinds = ("books", "manuals", "Wikipedia")
-    lines = [
-        f"| | added | {' | '.join(kinds)} | English lines changed | unreachable | mismatches |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in content["rows"]:
-        fertility = " | ".join(f"{row['tokens_per_character'][kind]:.3f}" for kind in kinds)
-        lines.append(
-            f"| {row['language']}: {row['name']} | {row['added']:,} | {fertility}"
-            f" | {row['english_lines_changed']:,} | {row['unreachable']:,}"
-            f" | {row['mismatches_added']:,} |"
-        )
-    return "\n".join(lines)
-
-
-def write_readme() -> None:
-    """The table of the recorded results between the README's marks."""
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text("utf-8").split(README_BEGIN)
-    _, after = rest.split(README_END)
-    table = readme_table(json.loads(results_path().read_text("utf-8")))
-    readme.write_text(f"{before}{README_BEGIN}\n{table}\n{README_END}{after}", "utf-8")
-
-
-def results_path() -> Path:
-    machine = f"{platform.system()}-{platform.machine()}".lower()
-    return ROOT / "benchmarks" / "results" / f"vocabulary-{machine}.json"
 
 
 if __name__ == "__main__":

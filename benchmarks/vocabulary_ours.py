@@ -97,7 +97,7 @@ def grow(directory: Path, texts: Sequence[str], old: Sequence[str], count: int) 
     seconds = time.process_time() - began
     (directory / "grown").mkdir(exist_ok=True)
     write_json(directory / "grown" / "tokenizer.json", grown.content)
-    unreachable = len(unreachable_byte_pieces(grown))
+    unreachable = len(unreachable_byte_pieces(grown.content, grown.base_size, grown.pieces))
     # one act: what is learned stands on the base already
     return {
         "train_seconds": seconds,

@@ -9,14 +9,11 @@ the language's script, so that no English code makes a tokenizer look better tha
 import json
 import random
 import re
-import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import PurePosixPath
 
 import polib
-import zstandard
 
 from benchmarks import real_text
 from benchmarks.language import squad
@@ -113,23 +110,9 @@ def up_to_characters(count: int, texts: Texts) -> list[str]:
     return found
 
 
-def members(name: str, ending: str, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
-    """Names and contents of a pack's files whose names end so."""
-    with (
-        (real_text.TEXT / f"{name}.tar.zst").open("rb") as stream,
-        zstandard.ZstdDecompressor().stream_reader(stream) as plain,
-        tarfile.open(fileobj=plain, mode="r|") as archive,
-    ):
-        for member in archive:
-            content = archive.extractfile(member) if member.name.endswith(ending) else None
-            if content:
-                text = content.read().decode(encoding, "replace")
-                yield str(PurePosixPath(member.name)), text.replace("\r\n", "\n")
-
-
 def aozora(others: bool) -> Iterator[str]:
     """Books of the authors that are trained on, or of the others."""
-    for name, text in members("ja_aozora_a", ".txt", "cp932"):
+    for name, text in real_text.members("ja_aozora_a", ".txt", "cp932"):
         if name.startswith(OTHER_AUTHORS) == others:
             body = real_text.COLOPHON.sub("", real_text.LEGEND.sub("", text, count=1))
             yield real_text.RUBY.sub("", body)
@@ -137,14 +120,14 @@ def aozora(others: bool) -> Iterator[str]:
 
 def histories(others: bool) -> Iterator[str]:
     """Modern translations of the classical books that are trained on, or of the others."""
-    for name, text in members("zh_niutrans_a", "target.txt"):
+    for name, text in real_text.members("zh_niutrans_a", "target.txt"):
         if name.startswith(OTHER_BOOKS) == others:
             yield text
 
 
 def python_manual() -> Iterator[str]:
     """The translated paragraphs of each page of the Python manual."""
-    for _, text in members("ja_en_po_pydocs", ".po"):
+    for _, text in real_text.members("ja_en_po_pydocs", ".po"):
         yield "\n".join(entry.msgstr for entry in polib.pofile(text) if entry.msgstr)
 
 

@@ -6,11 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from nativize.artifact import write_json
-from nativize.dedup.corpus import fates_path, shard_path, write_fates
+from nativize.dedup.corpus import write_shard
 from nativize.errors import VocabularyError
 from nativize.sample.compose import compose
 from nativize.sample.material import load_material
@@ -85,12 +82,12 @@ def probe_corpora(given: Given, scratch: Path) -> tuple[Path, Path]:
     The new one is the offered pieces one behind the other, the old one composed English and all
     Latin letters.
     """
-    new = _write_corpus(scratch / "probe_new", list(_lines_of_pieces(given.offered)) or [""])
+    new = write_shard(scratch / "probe_new", "probe", list(_lines_of_pieces(given.offered)) or [""])
     generator, material = random.Random(1), load_material("en")
     composed = (compose(material, generator).paragraphs for _ in range(PROBE_DOCUMENTS))
     english = ["\n".join(paragraphs) for paragraphs in composed]
     letters = [LATIN, TYPOGRAPHY, " ".join(LATIN), " ".join(TYPOGRAPHY)]
-    return new, _write_corpus(scratch / "probe_old", [*english, *letters])
+    return new, write_shard(scratch / "probe_old", "probe", [*english, *letters])
 
 
 def _directory_of(path: Path, copy: Path) -> Path:
@@ -129,12 +126,3 @@ def _written(model: Model, directory: Path) -> Path:
 def _lines_of_pieces(pieces: Sequence[str]) -> Iterator[str]:
     for start in range(0, len(pieces), PIECES_A_LINE):
         yield "".join(map(surface, itertools.islice(pieces, start, start + PIECES_A_LINE)))
-
-
-def _write_corpus(directory: Path, texts: Sequence[str]) -> Path:
-    path = shard_path(directory, "probe")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ids = [str(number) for number in range(len(texts))]
-    pq.write_table(pa.table({"id": ids, "text": list(texts)}), path)
-    write_fates(fates_path(directory, "probe"), ["train"] * len(texts), [[] for _ in texts])
-    return directory

@@ -155,6 +155,23 @@ def count_kept(corpus: Path) -> int:
     return sum(fates[split] for split in SPLITS)
 
 
+def write_shard(corpus: Path, name: str, texts: Strings, fates: Strings | None = None) -> Path:
+    """A shard of texts that nobody crawled, with numbers as ids; returns the corpus.
+
+    Args:
+        corpus: where it is written; directories are made.
+        name: of the shard.
+        texts: of its documents.
+        fates: of each document; all are training text without it.
+    """
+    path = shard_path(corpus, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ids = [f"{name}-{number}" for number in range(len(texts))]
+    pq.write_table(pa.table({"id": ids, "text": pa.array(texts, pa.string())}), path)
+    write_fates(fates_path(corpus, name), fates or ["train"] * len(texts))
+    return corpus
+
+
 def write_fates(path: Path, fates: Strings, cuts: Spans | None = None) -> None:
     """One fate for each row of a shard, and what is cut out of its text, as a file at ``path``.
 

@@ -106,18 +106,18 @@ def examine(
     old_lines = lines_of(old_texts)
     plain = [line for line in old_lines if alphabet.issuperset(line)]
     lines = [*PROBES, *every_character(), *lines_of(new_texts), *old_lines]
-    changed = _differing(plain, before.encoder.encode(plain), after.encoder.encode(plain))
+    changed = differing(plain, before.encoder.encode(plain), after.encoder.encode(plain))
     lost = _lost(lines, after.encoder)
     lost = _without(lost, _lost(lost, before.encoder))
-    disagreeing = _disagreeing(lines, after)
-    own = _without(disagreeing, _disagreeing(disagreeing, before))
+    cut_otherwise = disagreeing(lines, after)
+    own = _without(cut_otherwise, disagreeing(cut_otherwise, before))
     return Findings(
         old_lines=len(plain),
         old_lines_foreign=len(old_lines) - len(plain),
         old_lines_changed=len(changed),
         lines=len(lines),
         round_trip_failures=len(lost),
-        disagreements=len(disagreeing),
+        disagreements=len(cut_otherwise),
         own_disagreements=len(own),
         unreachable=len(unreachable),
         example=next(iter([*changed, *lost, *own, *unreachable]), ""),
@@ -151,17 +151,19 @@ def _lost(lines: Sequence[str], encoder: Encoder) -> list[str]:
     return [line for line, back in pairs if back != line and SPACE not in line]
 
 
-def _disagreeing(lines: Sequence[str], forms: Forms) -> list[str]:
+def disagreeing(lines: Sequence[str], forms: Forms) -> list[str]:
+    """Lines that a vocabulary's two forms cut differently; none where it has one."""
     if forms.other is None:
         return []
     forms.other.encode_special_tokens = True
     encoded = forms.other.encode_batch_fast(list(lines), add_special_tokens=False)
-    return _differing(lines, forms.encoder.encode(lines), [one.ids for one in encoded])
+    return differing(lines, forms.encoder.encode(lines), [one.ids for one in encoded])
 
 
-def _differing(
+def differing(
     lines: Sequence[str], left: Sequence[list[int]], right: Sequence[list[int]]
 ) -> list[str]:
+    """Lines whose ids are not the same on both sides."""
     return [line for line, a, b in zip(lines, left, right, strict=True) if a != b]
 
 

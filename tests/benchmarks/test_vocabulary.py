@@ -12,15 +12,14 @@ from benchmarks.vocabulary import (
     OUR_BYTES,
     OURS,
     PUBLISHED,
-    Row,
     agreeing,
     exchanged,
     figures_of,
     overall,
-    readme_table,
     spread,
 )
 from benchmarks.vocabulary_ours import equally, first_pieces, merge_of, train, trained_ours
+from benchmarks.vocabulary_tables import Row, readme_table
 from benchmarks.vocabulary_text import EAST_ASIAN, english_lines, prose, up_to_characters
 from nativize.vocabulary.piece_model import append_piece, copy_model, read_model
 from tests.vocabulary.composed import ENGLISH, JAPANESE, sentences, write_base
