@@ -123,7 +123,7 @@ def merge_vocabulary(
     options = Vocabulary.model_validate({"mode": mode, "pad_to_multiple": multiple})
     with standalone(output) as place:
         given = as_given(base, None if mode == "none" else pieces, pad_token, place.scratch)
-        if mode == "rank" and corpus is None and not (given.base / "tokenizer.model").exists():
+        if mode == "rank" and corpus is None and not given.size:
             raise click.UsageError(
                 f"{base} is byte-level: its pieces are learned from the new language, as many as"
                 " --pieces has; name its --corpus"
@@ -177,7 +177,8 @@ def _merged(
     from nativize.cli.merge_inputs import probe_corpora
     from nativize.vocabulary import merge_vocabulary as merge
 
-    new, old = probe_corpora(given, place.scratch)
+    given_both = (corpus, replay) if corpus and replay else None
+    new, old = given_both or probe_corpora(given, place.scratch)
     report = merge(
         given.base, given.pieces, corpus or new, replay or old, place, vocabulary=options
     )

@@ -43,6 +43,7 @@ class Grown:
         content: of its ``tokenizer.json``.
         base_size: highest id of the base and one.
         pieces: new ones in the order of their ids, in the base's letters for bytes.
+        known: learned pieces that the base has, but its merges do not make of this text.
         of_old_alphabet: learned pieces that old text could contain.
         dropped_unreachable: learned pieces that the base's merges never let come up.
     """
@@ -50,6 +51,7 @@ class Grown:
     content: dict[str, Any]
     base_size: int
     pieces: list[str]
+    known: int
     of_old_alphabet: int
     dropped_unreachable: int
 
@@ -88,22 +90,52 @@ def grow_byte_level(
     known = set(content["model"]["vocab"])
     learned, of_old = _learn(content, encoder, texts, count, alphabet)
     pieces = [piece for piece in learned if piece not in known]
-    candidates = len(learned)
-    while unreachable := _unreachable(content, encoder.size, pieces):
+    candidates = len(pieces)
+    grown = _with_pieces(content, encoder.size, pieces)
+    while unreachable := set(unreachable_byte_pieces(grown, encoder.size, pieces)):
         pieces = [piece for piece in pieces if piece not in unreachable]
+        grown = _with_pieces(content, encoder.size, pieces)
     if not pieces:
         raise VocabularyError(
             f"{base / 'tokenizer.json'}: {len(texts)} documents of the new language hold no piece"
             ' that the base lacks; give more text, or use vocabulary.mode = "none"'
         )
-    grown = _with_pieces(content, encoder.size, pieces)
-    return Grown(grown, encoder.size, pieces, of_old, candidates - len(pieces))
+    return Grown(
+        grown,
+        encoder.size,
+        pieces,
+        known=len(learned) - candidates,
+        of_old_alphabet=of_old,
+        dropped_unreachable=candidates - len(pieces),
+    )
 
 
-def unreachable_byte_pieces(grown: Grown) -> list[str]:
-    """New pieces that cannot be produced; none after `grow_byte_level`."""
-    lost = _unreachable_in(grown.content, grown.base_size, grown.pieces)
-    return [piece for piece in grown.pieces if piece in lost]
+def unreachable_byte_pieces(
+    content: dict[str, Any], first: int, pieces: Sequence[str]
+) -> list[str]:
+    """Pieces that merges do not make of their bytes, or that their own text does not produce.
+
+    Llama 3 takes a whole pre-token without merging; the first probe does not.
+
+    Args:
+        content: of the ``tokenizer.json``.
+        first: id of the first piece; the others follow it.
+        pieces: in the order of their ids.
+    """
+    model = content["model"]
+    pairs = (one.split(" ") if isinstance(one, str) else one for one in model["merges"])
+    merges = [(left, right) for left, right in pairs]
+    bpe = models.BPE(vocab=model["vocab"], merges=merges)
+    lost = {piece for piece in pieces if len(bpe.tokenize(piece)) != 1}
+    tokenizer = Tokenizer.from_str(json.dumps(content))
+    tokenizer.encode_special_tokens = True
+    probes = [(first + number, piece) for number, piece in enumerate(pieces)]
+    whole = [(token, piece) for token, piece in probes if _is_text(bytes_of(piece))]
+    texts = [CONTEXT + bytes_of(piece).decode() for _, piece in whole]
+    encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    probed = zip(whole, encoded, strict=True)
+    lost |= {piece for (token, piece), one in probed if one.ids[-1:] != [token]}
+    return [piece for piece in pieces if piece in lost]
 
 
 def with_fillers(content: dict[str, Any], first: int, size: int) -> dict[str, Any]:
@@ -262,30 +294,6 @@ def _with_pieces(content: dict[str, Any], first: int, pieces: Sequence[str]) -> 
     as_text = bool(model["merges"]) and isinstance(model["merges"][0], str)
     new = [" ".join(pair) for pair in merges] if as_text else [list(pair) for pair in merges]
     return {**content, "model": {**model, "vocab": vocab, "merges": [*model["merges"], *new]}}
-
-
-def _unreachable(content: dict[str, Any], first: int, pieces: Sequence[str]) -> set[str]:
-    return _unreachable_in(_with_pieces(content, first, pieces), first, pieces)
-
-
-def _unreachable_in(grown: dict[str, Any], first: int, pieces: Sequence[str]) -> set[str]:
-    """Pieces that merges do not make of their bytes, or that their own text does not produce.
-
-    Llama 3 takes a whole pre-token without merging; the first probe does not.
-    """
-    model = grown["model"]
-    pairs = (one.split(" ") if isinstance(one, str) else one for one in model["merges"])
-    merges = [(left, right) for left, right in pairs]
-    bpe = models.BPE(vocab=model["vocab"], merges=merges)
-    lost = {piece for piece in pieces if len(bpe.tokenize(piece)) != 1}
-    tokenizer = Tokenizer.from_str(json.dumps(grown))
-    tokenizer.encode_special_tokens = True
-    probes = [(first + number, piece) for number, piece in enumerate(pieces)]
-    whole = [(token, piece) for token, piece in probes if _is_text(bytes_of(piece))]
-    texts = [CONTEXT + bytes_of(piece).decode() for _, piece in whole]
-    encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-    probed = zip(whole, encoded, strict=True)
-    return lost | {piece for (token, piece), one in probed if one.ids[-1:] != [token]}
 
 
 def _is_text(part: bytes) -> bool:

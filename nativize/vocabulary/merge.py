@@ -147,6 +147,11 @@ def _merge(
     if (base / TOKENIZER_MODEL).exists():
         return _merge_pieces(base, tokenizer, samples, out, vocabulary)
     read_byte_level(base)
+    if vocabulary.mode == "classic":
+        raise VocabularyError(
+            f"{base}: a byte-level base. Chinese-LLaMA's merge is for sentencepiece models; use"
+            ' vocabulary.mode = "rank", or "none" to keep the base\'s vocabulary'
+        )
     texts = sample_texts(corpus, "train", vocabulary.maximum_training_characters)
     count = sum(entry.type == NORMAL for entry in read_model(tokenizer / TOKENIZER_MODEL).pieces)
     return _merge_bytes(base, texts, count, samples, out, vocabulary)
@@ -197,11 +202,6 @@ def _merge_bytes(
     vocabulary: Vocabulary,
 ) -> tuple[Sizes, dict[str, Any]]:
     """As many pieces as the tokenizer has, learned on top of a byte-level base."""
-    if vocabulary.mode == "classic":
-        raise VocabularyError(
-            f"{base}: a byte-level base. Chinese-LLaMA's merge is for sentencepiece models; use"
-            ' vocabulary.mode = "rank", or "none" to keep the base\'s vocabulary'
-        )
     alphabet = old_alphabet(samples.old)
     before = HuggingFaceEncoder(base)
     if normaliser := before.tokenizer.normalizer:
@@ -217,10 +217,11 @@ def _merge_bytes(
         samples.new,
         samples.old,
         alphabet,
-        unreachable_byte_pieces(grown),
+        unreachable_byte_pieces(read_json(out / "tokenizer.json"), grown.base_size, grown.pieces),
     )
     findings.require(base / "tokenizer.json")
     metrics = {
+        "offered_pieces_known": grown.known,
         "offered_pieces_of_old_alphabet": grown.of_old_alphabet,
         "offered_pieces_unreachable": grown.dropped_unreachable,
     }

@@ -172,7 +172,7 @@ def test_every_piece_holds_what_old_text_does_not(bases: Path, kind: str) -> Non
     grown = grow_byte_level(bases / kind, sentences(JAPANESE), 100, alphabet)
     old = "".join(sorted(alphabet)).encode()
     assert all(bytes_of(piece) not in old for piece in grown.pieces)
-    assert unreachable_byte_pieces(grown) == []
+    assert unreachable_byte_pieces(grown.content, grown.base_size, grown.pieces) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
