@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nativize.artifact import Report, standalone
+from nativize.artifact import Artifact, ArtifactStore, Inputs, Report, Stage, standalone
 from nativize.crawl.document import SCHEMA
-from nativize.dedup import BucketRule, deduplicate
+from nativize.dedup import DEDUPLICATE, BucketRule, deduplicate
 from nativize.dedup.corpus import (
     SPLITS,
     Split,
@@ -132,3 +132,31 @@ def fates(out: Path) -> dict[str, str]:
 
 def numbered(prefix: str, numbers: Iterable[int]) -> set[str]:
     return {f"{prefix}-{number:03d}" for number in numbers}
+
+
+def materialise(
+    root: Path,
+    scored: Path,
+    state: str,
+    workers: int = 1,
+    *,
+    dedup: Dedup | None = None,
+    stage: Stage = DEDUPLICATE,
+    pictures: bool = True,
+) -> Artifact:
+    """The corpus of some shards in a store, after whatever the store has already."""
+    return ArtifactStore(root, "test").materialise(
+        stage,
+        {},
+        Inputs(outside={"scored": state}),
+        lambda place: deduplicate(
+            scored,
+            place,
+            language=JAPANESE,
+            dedup=dedup or Dedup(),
+            buckets=None,
+            directory=scored,
+            engine=LocalEngine(workers),
+            pictures=pictures,
+        ),
+    )

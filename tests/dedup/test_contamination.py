@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nativize.artifact import REPORT, Artifact, ArtifactStore, Inputs, Report, standalone
+from nativize.artifact import REPORT, Report, standalone
 from nativize.dedup import DEDUPLICATE, deduplicate
 from nativize.dedup.evaluation_sets import evaluation_digests, read_items
 from nativize.dedup.fold import fold
 from nativize.engine import LocalEngine
 from nativize.errors import CorpusError
 from nativize.recipe import Decontamination, Dedup, Fold, Language
-from tests.dedup.composed import (
-    JAPANESE,
-    document,
-    edited,
-    fates,
-    survivors,
-    text_of,
-    write_shards,
-)
+from tests.dedup import composed
+from tests.dedup.composed import JAPANESE, document, edited, fates, survivors, text_of, write_shards
 
 ENGLISH = Language(code="en", shingle="words")
 QUESTION = text_of(900, 40)
@@ -206,23 +200,8 @@ def test_sets_are_named_below_their_glob_and_a_glob_without_match_is_refused(
         evaluation_digests(Decontamination(files=("nothing/*.jsonl",)), tmp_path)
 
 
-def materialise(root: Path, scored: Path, state: str, workers: int = 1) -> Artifact:
-    """The stage beside the evaluation sets that lie with the shards."""
-    dedup = Dedup(decontamination=Decontamination(files=("set*.jsonl",)))
-    return ArtifactStore(root, "test").materialise(
-        DEDUPLICATE,
-        {},
-        Inputs(outside={"scored": state}),
-        lambda place: deduplicate(
-            scored,
-            place,
-            language=JAPANESE,
-            dedup=dedup,
-            buckets=None,
-            directory=scored,
-            engine=LocalEngine(workers),
-        ),
-    )
+DECONTAMINATED = Dedup(decontamination=Decontamination(files=("set*.jsonl",)))
+materialise = partial(composed.materialise, dedup=DECONTAMINATED)
 
 
 def test_a_refresh_searches_new_shards_alone_and_another_set_all_of_them(tmp_path: Path) -> None:

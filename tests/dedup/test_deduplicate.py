@@ -6,18 +6,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from nativize.artifact import REPORT, Artifact, ArtifactStore, Inputs, Report, file_digests
+from nativize.artifact import REPORT, Report, file_digests
 from nativize.crawl.document import SCHEMA
-from nativize.dedup import DEDUPLICATE, BucketRule, deduplicate
-from nativize.engine import LocalEngine
+from nativize.dedup import DEDUPLICATE, BucketRule
 from nativize.errors import CorpusError
-from nativize.recipe import BucketShares, Dedup
+from nativize.recipe import BucketShares
 from tests.dedup.composed import (
-    JAPANESE,
     document,
     edited,
     fates,
     ids,
+    materialise,
     numbered,
     planted,
     run,
@@ -225,23 +224,6 @@ def test_a_tiny_corpus_still_holds_something_out(tmp_path: Path) -> None:
     documents = [document(str(number), text_of(number)) for number in range(3)]
     report = run(write_shards(tmp_path / "in", documents), tmp_path / "out", heldout_share=1e-9)
     assert (report.metrics["train_documents"], report.metrics["heldout_documents"]) == (2, 1)
-
-
-def materialise(root: Path, scored: Path, state: str) -> Artifact:
-    """The corpus of some shards in a store, after whatever the store has already."""
-    return ArtifactStore(root, "test").materialise(
-        DEDUPLICATE,
-        {},
-        Inputs(outside={"scored": state}),
-        lambda place: deduplicate(
-            scored,
-            place,
-            language=JAPANESE,
-            dedup=Dedup(),
-            buckets=None,
-            engine=LocalEngine(1),
-        ),
-    )
 
 
 def signed_shards(root: Path) -> int:

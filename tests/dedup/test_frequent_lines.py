@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nativize.artifact import REPORT, Artifact, ArtifactStore, Inputs, Report, file_digests
-from nativize.dedup import DEDUPLICATE, BucketRule, deduplicate, frequent_lines
+from nativize.artifact import REPORT, Report, file_digests
+from nativize.dedup import DEDUPLICATE, BucketRule, frequent_lines
 from nativize.dedup.corpus import read_fates, shard_names, shard_path
 from nativize.dedup.fold import fold
-from nativize.engine import LocalEngine
 from nativize.recipe import BucketShares, Dedup, Fold, FrequentLines
+from tests.dedup import composed
 from tests.dedup.composed import (
-    JAPANESE,
     document,
     fates,
     kept_texts,
@@ -240,20 +240,8 @@ def test_the_report_shows_twenty_lines_at_most_and_long_ones_shortened(tmp_path:
     assert [len(line) for line, *_ in shown["rows"]] == [150] * 20
 
 
-def materialise(root: Path, scored: Path, state: str, workers: int = 1) -> Artifact:
-    return ArtifactStore(root, "test").materialise(
-        DEDUPLICATE,
-        {},
-        Inputs(outside={"scored": state}),
-        lambda place: deduplicate(
-            scored,
-            place,
-            language=JAPANESE,
-            dedup=Dedup(lines=FrequentLines(minimum_documents=3)),
-            buckets=None,
-            engine=LocalEngine(workers),
-        ),
-    )
+CUT = Dedup(lines=FrequentLines(minimum_documents=3))
+materialise = partial(composed.materialise, dedup=CUT)
 
 
 def some_pages() -> list[dict[str, Any]]:

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nativize.artifact import Artifact, ArtifactStore, Inputs, Stage
-from nativize.dedup import DEDUPLICATE, deduplicate
-from nativize.engine import LocalEngine
+from nativize.artifact import Artifact, Stage
+from nativize.dedup import DEDUPLICATE
 from nativize.recipe import Dedup
 from nativize.replay import REPLAY
-from tests.dedup.composed import JAPANESE, SCORED, document, edited, survivors, text_of
+from tests.dedup import composed
+from tests.dedup.composed import SCORED, document, edited, survivors, text_of
 
 Shards = Mapping[str, Sequence[dict[str, Any]]]
 
@@ -28,19 +28,8 @@ def materialise(
     for name, documents in shards.items():
         table = pa.Table.from_pylist(list(documents), schema=SCORED)
         pq.write_table(table, scored / f"{name}.parquet")
-    return ArtifactStore(root / "store", "test").materialise(
-        stage,
-        {},
-        Inputs(outside={"scored": state}),
-        lambda place: deduplicate(
-            scored,
-            place,
-            language=JAPANESE,
-            dedup=Dedup(**dedup),
-            buckets=None,
-            engine=LocalEngine(1),
-            pictures=False,
-        ),
+    return composed.materialise(
+        root / "store", scored, state, dedup=Dedup(**dedup), stage=stage, pictures=False
     )
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, processors
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
 from tokenizers import pre_tokenizers as cutters
 from tokenizers.trainers import BpeTrainer
 
-from nativize.export.byte_level import LLAMA3, QWEN2
+from tests.vocabulary.byte_level_base import cutter
 from tests.vocabulary.composed import ENGLISH, JAPANESE, sentences
 
 TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
@@ -55,14 +55,6 @@ def write_tokenizer(out: Path, kind: str, texts: Sequence[str] = (), fillers: in
     write_json(out / "tokenizer_config.json", settings)
     (out / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
     return out
-
-
-def cutter(kind: str) -> cutters.PreTokenizer:
-    if kind == "gpt2":
-        return cutters.ByteLevel(add_prefix_space=False)
-    regex = LLAMA3 if kind == "llama3" else QWEN2
-    split = cutters.Split(Regex(regex), behavior="isolated")
-    return cutters.Sequence([split, cutters.ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
 def write_model(directory: Path, architecture: str = "llama", **settings: object) -> Path:

@@ -16,13 +16,9 @@ from tokenizers import (
     trainers,
 )
 
+from nativize.export.byte_level import LLAMA3, QWEN2
 from tests.vocabulary.composed import ENGLISH, sentences
 
-LLAMA_3 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
-    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-QWEN_2 = LLAMA_3.replace(r"\p{N}{1,3}", r"\p{N}")
 KINDS = ("gpt2", "llama3", "qwen2")
 TEMPLATE = "{% for message in messages %}<|start|>{{ message.content }}{% endfor %}"
 
@@ -30,16 +26,7 @@ TEMPLATE = "{% for message in messages %}<|start|>{{ message.content }}{% endfor
 def write_byte_level_base(directory: Path, kind: str, *, rows: int | None = None) -> Path:
     """A base's tokenizer of 400 tokens and two added ones behind them, and a config with rows."""
     tokenizer = Tokenizer(models.BPE(ignore_merges=kind == "llama3"))
-    if kind == "gpt2":
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    else:
-        regex = Regex(LLAMA_3 if kind == "llama3" else QWEN_2)
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Split(regex, "isolated"),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-            ]
-        )
+    tokenizer.pre_tokenizer = cutter(kind)
     if kind == "qwen2":
         tokenizer.normalizer = normalizers.NFC()
     tokenizer.decoder = decoders.ByteLevel()
@@ -58,6 +45,15 @@ def write_byte_level_base(directory: Path, kind: str, *, rows: int | None = None
     (directory / "tokenizer_config.json").write_text(json.dumps(config))
     (directory / "config.json").write_text(json.dumps({"vocab_size": rows or 402}))
     return directory
+
+
+def cutter(kind: str) -> pre_tokenizers.PreTokenizer:
+    """The pre-tokeniser of a kind of base."""
+    if kind == "gpt2":
+        return pre_tokenizers.ByteLevel(add_prefix_space=False)
+    regex = Regex(LLAMA3 if kind == "llama3" else QWEN2)
+    last = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return pre_tokenizers.Sequence([pre_tokenizers.Split(regex, "isolated"), last])
 
 
 def tokenizer_json(directory: Path) -> dict[str, Any]:
