@@ -20,14 +20,12 @@ from nativize.vocabulary.piece_model import (
     read_model,
     surface,
 )
+from nativize.vocabulary.rank import LATIN, TYPOGRAPHY
 from nativize.vocabulary.train import TOKENIZER_MODEL
 
 TOKENIZER_JSON = "tokenizer.json"
 PROBE_DOCUMENTS = 200
 PIECES_A_LINE = 20
-LATIN = "".join(chr(code) for code in range(0xA1, 0x250) if chr(code).isprintable())
-TYPOGRAPHY = "‐‑‒–—―‘’‚“”„†‡•…‰′″‹›€™"
-"""Characters that any old language may hold; text in them must keep its ids."""
 
 
 @dataclass(frozen=True)

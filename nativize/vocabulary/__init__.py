@@ -36,7 +36,7 @@ TRAIN_TOKENIZER = Stage(
 )
 MERGE = Stage(
     name="merged_vocabulary",
-    version=1,
+    version=2,
     group="vocabulary",
     inputs=("base_model", "tokenizer", "deduplicated_corpus", "replay_corpus"),
     reads=(

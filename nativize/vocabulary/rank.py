@@ -25,6 +25,11 @@ from nativize.vocabulary.piece_model import (
 OLD_CHARACTER_SHARE = 1e-5
 """A character of at least this share of old text belongs to the old alphabet."""
 
+LATIN = "".join(chr(code) for code in range(0xA1, 0x250) if chr(code).isprintable())
+TYPOGRAPHY = "‐‑‒–—―‘’‚“”„†‡•…‰′″‹›€™"
+"""Characters that any old language may hold, however little of it was seen: from Chinese text
+"——" became a piece, and novels were cut anew beside a replay of manuals, which had no dash."""
+
 WHITESPACE_SCORE = -1e8
 """LLaMA's pieces of spaces lie at -1e9, where float32 steps by 64: no place to rank below."""
 
@@ -42,13 +47,13 @@ class Ranked:
 
 
 def old_alphabet(texts: Iterable[str]) -> frozenset[str]:
-    """ASCII, the space mark, and the characters that old text uses now and then."""
+    """ASCII, Latin, typography, the space mark, and what old text uses now and then."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)
     least = OLD_CHARACTER_SHARE * counts.total()
     common = {character for character, count in counts.items() if count >= least}
-    return frozenset(common | {chr(code) for code in range(128)} | {SPACE})
+    return frozenset(common | {chr(code) for code in range(128)} | {SPACE, *LATIN, *TYPOGRAPHY})
 
 
 def merge_by_rank(base: Model, new: Model, alphabet: frozenset[str], where: Path) -> Ranked:

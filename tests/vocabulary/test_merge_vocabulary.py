@@ -20,10 +20,12 @@ from nativize.vocabulary.merge import merge_classic
 from nativize.vocabulary.piece_model import (
     UNUSED,
     append_piece,
+    copy_model,
     encoder_of,
     read_model,
     unreachable_pieces,
 )
+from nativize.vocabulary.rank import merge_by_rank, old_alphabet
 from tests.vocabulary.composed import ENGLISH, JAPANESE, sentences, write_vocabulary
 
 CHINESE_LLAMA = "e2676d4ca29ca1750f6ff203328d73b189321dc5776ceede037cbd36541d70c0"
@@ -180,3 +182,14 @@ def test_a_merged_model_loads_beside_sentencepieces_own_module(workshop: Path) -
     model = sentencepiece_model_pb2.ModelProto()
     model.ParseFromString((workshop / "merged" / "tokenizer.model").read_bytes())
     assert encoder_of(model).size == read_sizes(workshop / "merged").padded_size
+
+
+def test_typography_that_the_old_sample_lacks_keeps_its_ids_all_the_same(workshop: Path) -> None:
+    base = read_model(workshop / "base" / "tokenizer.model")
+    new = copy_model(read_model(workshop / "tokenizer" / "tokenizer.model"))
+    append_piece(new, "——", -1_000.0)
+    append_piece(new, "—", -1_001.0)
+    merged = merge_by_rank(base, new, old_alphabet(["No dash."]), workshop).model
+    assert {entry.piece for entry in merged.pieces}.isdisjoint({"—", "——"})
+    lines = ["“It was—or so he thought——late.”", "naïve café, Ærø, 5 €…"]
+    assert encoder_of(merged).encode(lines) == encoder_of(base).encode(lines)
