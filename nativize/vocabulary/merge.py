@@ -16,14 +16,13 @@ from nativize.vocabulary.byte_level import (
     with_fillers,
 )
 from nativize.vocabulary.corpus_text import sample_texts
-from nativize.vocabulary.cuts import cut
 from nativize.vocabulary.encoder import (
     HuggingFaceEncoder,
     load_encoder,
     read_json,
     tokens_per_character,
 )
-from nativize.vocabulary.gates import Forms, examine, lines_of
+from nativize.vocabulary.gates import Forms, examine
 from nativize.vocabulary.hugging_face import save_hugging_face, to_hugging_face
 from nativize.vocabulary.piece_model import (
     NORMAL,
@@ -124,7 +123,7 @@ def merge_vocabulary(
     write_json(place.out / "vocabulary.json", asdict(sizes))
     _require_equal_sizes(place.out, sizes, vocabulary)
     metrics |= asdict(sizes) | _fertility(base, place.out, samples)
-    _report(base, place.out, samples, metrics)
+    _report(place.out, metrics)
     return Report({"mode": vocabulary.mode, **metrics})
 
 
@@ -294,20 +293,9 @@ def _fertility(base: Path, out: Path, samples: _Samples) -> dict[str, float]:
     }
 
 
-def _report(base: Path, out: Path, samples: _Samples, metrics: dict[str, Any]) -> None:
+def _report(out: Path, metrics: dict[str, Any]) -> None:
     from nativize.vocabulary.chart import draw_fertility
 
     report = out / REPORT
     report.mkdir()
     draw_fertility(metrics, report / "tokens.png")
-    before, after = load_encoder(base), load_encoder(out)
-    lines = [line[:80] for line in lines_of(samples.new_heldout)[:200]]
-    # the line that gains most: the first ones of a document are often headings
-    line = max(
-        lines, key=lambda text: len(before.pieces(text)) - len(after.pieces(text)), default=""
-    )
-    cuts = [
-        f"{name}: {' | '.join(text for text, _ in cut(encoder, line))}\n"
-        for name, encoder in (("base", before), ("merged", after))
-    ]
-    (report / "cut.txt").write_text("".join(cuts), encoding="utf-8")
