@@ -39,8 +39,8 @@ LLAMA = TOKENIZERS / "llama2" / "tokenizer.model"
 CHINESE = TOKENIZERS / "chinese_llama" / "chinese_sp.model"
 CLASSIC = {"unigram": "classic, Unigram", "bpe": "classic, BPE"}
 OURS, PUBLISHED, BASE = "nativize", "Chinese-LLaMA, published", "LLaMA alone"
-GPT_2 = TOKENIZERS / "gpt2" / "gpt-neo-tokenizer.json"
-BYTES_ALONE, OUR_BYTES = "GPT-2 alone", "nativize, on GPT-2"
+GPT_NEOX = TOKENIZERS / "gpt2" / "gpt-neo-tokenizer.json"
+BYTES_ALONE, OUR_BYTES = "GPT-NeoX alone", "nativize, on GPT-NeoX"
 PACKAGES = ("sentencepiece", "tokenizers", "numba", "numpy")
 AIM = 0.60
 """Tokens per Japanese character of held-out books and manuals at 16,000 added pieces."""
@@ -143,10 +143,10 @@ class Bench:
         return len(differing(self.english, before, after))
 
     def byte_rows(self, corpus: Corpus, texts: Sequence[str]) -> Iterator[Row]:
-        """GPT-2's vocabulary alone and with ours; Hugging Face alone can cut with it."""
+        """GPT-NeoX's byte-level vocabulary alone and with ours; Hugging Face alone can cut with it."""
         bytes_base = self.root / "bytes"
         bytes_base.mkdir(exist_ok=True)
-        shutil.copyfile(GPT_2, bytes_base / "tokenizer.json")
+        shutil.copyfile(GPT_NEOX, bytes_base / "tokenizer.json")
         before = load_encoder(bytes_base)
         yield self.measured(BYTES_ALONE, corpus, Change(before, before), {})
         write_texts(self.root / "train.jsonl", texts)
@@ -210,7 +210,7 @@ def rows_of(bench: Bench, corpus: Corpus, characters: int) -> Iterator[Row]:
         yield made(bench, corpus, name, kind, texts)
     if corpus.code == "zh" and CHINESE.exists():
         yield bench.row(PUBLISHED, corpus, merge_classic(bench.base, read_model(CHINESE)))
-    if GPT_2.exists():
+    if GPT_NEOX.exists():
         yield from bench.byte_rows(corpus, texts)
     if len(corpus.train) < 2:
         return
