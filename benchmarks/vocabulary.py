@@ -143,7 +143,7 @@ class Bench:
         return len(differing(self.english, before, after))
 
     def byte_rows(self, corpus: Corpus, texts: Sequence[str]) -> Iterator[Row]:
-        """GPT-NeoX's byte-level vocabulary alone and with ours; Hugging Face alone can cut with it."""
+        """GPT-NeoX's vocabulary alone and with ours; Hugging Face alone can cut with it."""
         bytes_base = self.root / "bytes"
         bytes_base.mkdir(exist_ok=True)
         shutil.copyfile(GPT_NEOX, bytes_base / "tokenizer.json")
