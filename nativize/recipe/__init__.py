@@ -12,22 +12,20 @@ from nativize.recipe.model import (
     Evaluation,
     Export,
     Extend,
-    Lora,
-    Mixture,
     Recipe,
     Replay,
     Schedule,
     ScratchModel,
-    Trainer,
-    TrainStage,
     Vocabulary,
 )
 from nativize.recipe.quality import BucketShares, Quality
 from nativize.recipe.section import Language
+from nativize.recipe.training import BucketWeights, Lora, Mixture, Trainer, TrainStage
 
 __all__ = [
     "Base",
     "BucketShares",
+    "BucketWeights",
     "Chat",
     "Clean",
     "Crawl",

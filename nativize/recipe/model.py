@@ -15,7 +15,8 @@ from nativize.recipe.clean import Clean
 from nativize.recipe.crawl import Crawl, CrawlSource
 from nativize.recipe.dedup import Dedup
 from nativize.recipe.quality import Quality
-from nativize.recipe.section import EXECUTION, Language, Positive, Refit, Section, Share
+from nativize.recipe.section import EXECUTION, Language, Positive, Refit, Section
+from nativize.recipe.training import Lora, Mixture, Trainer, TrainStage
 
 RAY_ADDRESS = re.compile(r"auto|(ray://)?[^\s/:]+:\d+")
 
@@ -92,43 +93,6 @@ class Extend(Section):
     seed: int = 1
 
 
-class Mixture(Section):
-    """What the token shards hold."""
-
-    sequence_length: Positive = Field(2_048, description="Tokens per training sample.")
-    replay_share: Share = Field(0.1, description="Share of tokens of the old language (Swallow).")
-    seed: int = 1
-
-
-class Lora(Section):
-    """Low-rank adapters (Hu et al. 2021)."""
-
-    rank: Positive = 256
-    alpha: Positive = 512
-    dropout: Share = 0.0
-    targets: tuple[str, ...] = (
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
-    )  # fmt: skip
-    embeddings: bool = Field(True, description="Train embeddings and head with the adapters.")
-
-
-class TrainStage(Section):
-    """One training; the recipe lists them in order, each becomes an asset."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    trainable: Literal["embeddings", "lora", "freeze", "full"]
-    steps: Positive
-    batch_tokens: Positive = 65_536
-    learning_rate: float = Field(1e-4, gt=0)
-    schedule: Literal["cosine", "constant"] = "cosine"
-    warmup_share: Share = 0.03
-    weight_decay: float = Field(0.0, ge=0)
-    gradient_clip: float = Field(1.0, gt=0)
-    lora: Lora = Field(default_factory=Lora)
-    train_last_layers: Positive = Field(2, description="Layers that freeze leaves trainable.")
-    seed: int = 1
-
-
 class Chat(Section):
     """Instruction data and supervised fine-tuning."""
 
@@ -174,15 +138,6 @@ class Engine(Section):
                 f"ray_address {self.ray_address!r} is none of auto, host:port, ray://host:port"
             )
         return self
-
-
-class Trainer(Section):
-    """How training is launched. Execution only."""
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    save_every_steps: Positive = 100
-    log_every_steps: Positive = 10
-    micro_batch_samples: Positive = Field(8, description="Samples per step and device at once.")
 
 
 class Schedule(Section):
@@ -241,6 +196,12 @@ class Recipe(Section):
                     f"quality.{key} names {', '.join(unknown)}, but the crawl's sources are"
                     f" {', '.join(sorted(known))}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _instruction_text_comes_from_chat(self) -> "Recipe":
+        if self.mixture.instruction_share and self.chat is None:
+            raise ValueError("mixture.instruction_share needs dialogues: add a [chat] section")
         return self
 
     def section(self, path: str) -> Any:
