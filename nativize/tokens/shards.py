@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-import numpy.typing
 
 from nativize.artifact.fingerprint import fingerprint
 from nativize.errors import CorpusError
 from nativize.tokens.order import NEW, REPLAY, Order
+from nativize.tokens.packing import Ids, Marks, pack
 
 INDEX = "index.json"
-
-Ids = numpy.typing.NDArray[numpy.int64]
 
 
 class TokenShards:
@@ -42,6 +40,7 @@ class TokenShards:
         self.directory = directory
         self.index = _read_index(directory)
         self.sequence_length: int = self.index["sequence_length"]
+        self.marks = Marks(self.index["vocabulary"]["bos"], self.index["vocabulary"]["eos"])
         self._streams = {
             name: _Stream(directory, entries, self.index["dtype"])
             for name, entries in self.index["corpora"].items()
@@ -63,6 +62,15 @@ class TokenShards:
         """The ids of sample number ``index``: (sequence_length,), int64; numbers never end."""
         corpus, block = self.order.locate(index)
         return self._streams[corpus].read(block * self.sequence_length, self.sequence_length)
+
+    def packed(self, index: int) -> dict[str, Ids]:
+        """Sample number ``index`` with what the mixture's packing says of its documents.
+
+        Returns:
+            input_ids, labels (IGNORED where nothing predicts the token) and position_ids (from 0
+            in each document, or in the whole block); each (sequence_length,), int64.
+        """
+        return pack(self.sample(index), self.marks, self.index["packing"])
 
     def samples_per_epoch(self) -> int:
         """Samples until every block of the new corpus was seen once."""

@@ -61,6 +61,7 @@ def tokenise(
     index = {
         "dtype": dtype,
         "sequence_length": mixture.sequence_length,
+        "packing": mixture.packing,
         "replay_share": mixture.replay_share,
         "seed": mixture.seed,
         "corpora": entries,
