@@ -15,7 +15,8 @@ from assets.from_stage import from_stage
 from nativize.artifact import Report
 from nativize.dedup import DEDUPLICATE
 from nativize.recipe import Recipe
-from nativize.tokens import TOKENISE, tokenise
+from nativize.road import tokens_stage
+from nativize.tokens import tokenise
 from nativize.vocabulary import (
     CURVE,
     MERGE,
@@ -57,11 +58,18 @@ def vocabulary_report(
     return report_vocabulary(base, vocabulary, corpus, replay, stretch.place, language=language)
 
 
-def token_shards(stretch: Stretch, vocabulary: Path, corpus: Path, replay: Path) -> Report:
+def token_shards(
+    stretch: Stretch, vocabulary: Path, corpus: Path, replay: Path, instruction: Path | None = None
+) -> Report:
     """The mixture's documents as packed token ids."""
-    mixture = stretch.recipe.mixture
     return tokenise(
-        vocabulary, corpus, replay, stretch.place, mixture=mixture, engine=stretch.engine
+        vocabulary,
+        corpus,
+        replay,
+        stretch.place,
+        mixture=stretch.recipe.mixture,
+        engine=stretch.engine,
+        instruction=instruction,
     )
 
 
@@ -108,6 +116,6 @@ def vocabulary_assets(recipe: Recipe) -> list[AssetsDefinition | AssetChecksDefi
         from_stage(recipe, TRAIN_TOKENIZER, tokenizer, kinds={"sentencepiece"}),
         from_stage(recipe, MERGE, merged_vocabulary, kinds={"sentencepiece"}),
         from_stage(recipe, VOCABULARY_REPORT, vocabulary_report, kinds={"matplotlib"}),
-        from_stage(recipe, TOKENISE, token_shards, kinds={"numpy"}),
+        from_stage(recipe, tokens_stage(recipe), token_shards, kinds={"numpy"}),
         fertility_drift,
     ]

@@ -31,6 +31,13 @@ def base_stage(recipe: Recipe) -> Stage:
     return replace(BASE, inputs=(REPLAY.name,), refit="base.scratch.refit")
 
 
+def tokens_stage(recipe: Recipe) -> Stage:
+    """Token shards; they read the dialogues where the mixture has a share of them."""
+    if not recipe.mixture.instruction_share:
+        return TOKENISE
+    return replace(TOKENISE, inputs=(*TOKENISE.inputs, INSTRUCT.name))
+
+
 def training_stages(recipe: Recipe) -> tuple[Stage, ...]:
     """One stage per training of the recipe; each starts from what the earlier ones trained."""
     stages: list[Stage] = []
@@ -43,7 +50,8 @@ def road(recipe: Recipe) -> dict[str, Stage]:
     """All stages of a recipe by name, each after its inputs."""
     trainings = training_stages(recipe)
     models = ["base_model", "extended_model", "pretrained_model"]
-    chat = (INSTRUCT, SFT, SFT_MODEL) if recipe.chat else ()
+    instruct = (INSTRUCT,) if recipe.chat else ()
+    chat = (SFT, SFT_MODEL) if recipe.chat else ()
     models += ["sft_model"] if recipe.chat else []
     stages = (
         *CORPUS,
@@ -52,7 +60,8 @@ def road(recipe: Recipe) -> dict[str, Stage]:
         base_stage(recipe),
         MERGE,
         VOCABULARY_REPORT,
-        TOKENISE,
+        *instruct,
+        tokens_stage(recipe),
         EXTEND,
         *trainings,
         pretrained_stage([stage.name for stage in trainings]),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nativize.artifact import Accounts, Report, Workplace, sha256_of, write_atomically, write_json
-from nativize.chat.template import TEMPLATES
+from nativize.chat.template import TEMPLATES, plain_teller, read_template
 from nativize.errors import CrawlError
 from nativize.recipe import Chat
 
@@ -98,6 +98,14 @@ def instruction_files(chat: Chat, directory: Path) -> list[Path]:
 def instruction_digests(chat: Chat, directory: Path) -> dict[str, str]:
     """Name → SHA-256 of the files: what the instruction data is made of."""
     return {path.name: sha256_of(path) for path in instruction_files(chat, directory)}
+
+
+def training_texts(data: Path) -> Iterator[str]:
+    """The training dialogues of instruction data as its template tells them, in plain text."""
+    tell = plain_teller(read_template(data))
+    with (data / "train.jsonl").open("rb") as lines:
+        for line in lines:
+            yield tell(json.loads(line.decode("utf-8", "surrogatepass"))["messages"])
 
 
 def read_messages(entry: Any) -> list[Message]:

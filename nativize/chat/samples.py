@@ -15,6 +15,7 @@ import numpy as np
 from transformers import AutoTokenizer
 
 from nativize.artifact import file_digests
+from nativize.chat.template import read_template
 from nativize.errors import ModelError
 
 IGNORED = -100
@@ -93,12 +94,6 @@ class ChatSamples:
             list(messages), chat_template=self.template, tokenize=False
         )
         return text
-
-
-def read_template(data: Path) -> str:
-    """The Jinja template that instruction data is told in."""
-    template: dict[str, Any] = json.loads((data / "template.json").read_text(encoding="utf-8"))
-    return str(template["chat_template"])
 
 
 def _digest(data: Path) -> str:

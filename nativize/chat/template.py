@@ -5,6 +5,12 @@ interpreter knows. Sources: tatsu-lab/stanford_alpaca (prompt.py), facebookresea
 (generation.py).
 """
 
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
 TEMPLATES = {
     "alpaca": (
         "{{ bos_token }}"
@@ -34,3 +40,17 @@ TEMPLATES = {
 }
 """Name → Jinja chat template. The prompt ends where the answer begins, so a generation prompt
 adds nothing."""
+
+
+def read_template(data: Path) -> str:
+    """The Jinja template that instruction data is told in."""
+    template = json.loads((data / "template.json").read_text(encoding="utf-8"))
+    return str(template["chat_template"])
+
+
+def plain_teller(template: str) -> Callable[[Sequence[Mapping[str, str]]], str]:
+    """What tells a dialogue as plain text: as transformers would, but without control tokens."""
+    # transformers' settings of Jinja
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    told = environment.from_string(template)
+    return lambda messages: told.render(messages=messages, bos_token="", eos_token="")

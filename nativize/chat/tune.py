@@ -4,7 +4,8 @@ import math
 from pathlib import Path
 
 from nativize.artifact import Report, Workplace
-from nativize.chat.samples import ChatSamples, read_template
+from nativize.chat.samples import ChatSamples
+from nativize.chat.template import read_template
 from nativize.model.training import run_training
 from nativize.recipe import Chat, Trainer, TrainStage
 from nativize.train import Job, run_here

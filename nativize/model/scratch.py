@@ -24,6 +24,9 @@ from nativize.vocabulary.train import TOKENIZER_MODEL
 CONTEXT = 256
 """Tokens in a sample of the base's training; enough for a model this small."""
 
+ENDLESS = 1e9
+"""Epochs: a base for a demo may go through its little text as often as it takes."""
+
 WIDTH_OF_FEED_FORWARD = 8 / 3
 """Times the hidden size: SwiGLU with as many parameters as a plain feed-forward of 4 (LLaMA)."""
 
@@ -34,7 +37,9 @@ def train_scratch(
     """A trained base in ``place.out``: tokenizer, random weights, one training on replay text."""
     vocabulary = _make_tokenizer(replay, place.scratch / "vocabulary", scratch)
     tokens = place.step("tokens")
-    mixture = Mixture(sequence_length=CONTEXT, replay_share=0.0, seed=scratch.seed)
+    mixture = Mixture(
+        sequence_length=CONTEXT, replay_share=0.0, maximum_epochs=ENDLESS, seed=scratch.seed
+    )
     tokenise(vocabulary, replay, replay, tokens, mixture=mixture, engine=LocalEngine())
     start = _make_random(place.scratch / "random", scratch)
     trained = place.scratch / "trained"

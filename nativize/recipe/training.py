@@ -14,6 +14,12 @@ class BucketWeights(Section):
     middle: float = Field(1.0, ge=0)
     tail: float = Field(1.0, ge=0)
 
+    @model_validator(mode="after")
+    def _leave_something(self) -> "BucketWeights":
+        if not (self.head or self.middle or self.tail):
+            raise ValueError("head, middle and tail all weigh 0: nothing is left to train on")
+        return self
+
 
 class Mixture(Section):
     """What the token shards hold."""
@@ -27,6 +33,8 @@ class Mixture(Section):
         "documents",
         description="documents: attention and loss stop at a document's ends; concatenated: not.",
     )
+    bos: bool = Field(True, description="BOS before each document, where the tokenizer has one.")
+    eos: bool = Field(True, description="EOS after each document, where the tokenizer has one.")
     quality: BucketWeights = Field(default_factory=BucketWeights)
     maximum_epochs: float = Field(
         4.0,
@@ -39,6 +47,12 @@ class Mixture(Section):
     def _leaves_room_for_the_new_language(self) -> "Mixture":
         if self.replay_share + self.instruction_share > 1:
             raise ValueError("replay_share and instruction_share are more than 1 together")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_documents(self) -> "Mixture":
+        if not (self.bos or self.eos):
+            raise ValueError("bos and eos are both false: documents would run together")
         return self
 
 

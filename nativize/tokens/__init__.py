@@ -5,17 +5,19 @@ machines, sees exactly the samples it would have seen. No torch here.
 """
 
 from nativize.artifact import Stage
-from nativize.tokens.order import Order
+from nativize.tokens.order import Order, Stream
+from nativize.tokens.packing import IGNORED
 from nativize.tokens.shards import TokenShards
 from nativize.tokens.tokenise import tokenise
 
 TOKENISE = Stage(
     name="token_shards",
-    version=1,
+    version=2,
     group="vocabulary",
     inputs=("merged_vocabulary", "deduplicated_corpus", "replay_corpus"),
     reads=("mixture",),
     shard_reads=(),
+    volatile=("limits.json",),
 )
 
-__all__ = ["TOKENISE", "Order", "TokenShards", "tokenise"]
+__all__ = ["IGNORED", "TOKENISE", "Order", "Stream", "TokenShards", "tokenise"]

@@ -1,9 +1,10 @@
 """Which block each training sample is: a pure function, in constant time and memory.
 
-Every corpus is permuted anew each epoch by a Feistel network with cycle walking (Black and
-Rogaway 2002, "Ciphers with Arbitrary Finite Domains"); no permutation is ever held in memory.
-Replay samples are interleaved as a line is drawn on a raster (Bresenham), so that any run of
-samples holds its share to within one.
+Streams are interleaved as a line is drawn on a raster (Bresenham): the first stream takes its
+share of all samples, the second its share of what is left, and so on. Each of these steps is exact
+to within one sample in any run of samples. A stream is permuted anew each epoch by a Feistel
+network with cycle walking (Black and Rogaway 2002, "Ciphers with Arbitrary Finite Domains"); no
+permutation is ever held in memory.
 """
 
 import hashlib
@@ -14,47 +15,70 @@ from fractions import Fraction
 ROUNDS = 4
 """Luby and Rackoff 1988: four rounds make a pseudo-random permutation."""
 
-NEW, REPLAY = "new", "replay"
-
 
 @dataclass(frozen=True)
+class Stream:
+    """One source of samples.
+
+    Attributes:
+        blocks: how many there are; an epoch.
+        share: of all samples; more than 0.
+    """
+
+    blocks: int
+    share: Fraction
+
+
 class Order:
     """The order of an endless training.
 
     Attributes:
-        blocks: number of blocks of each corpus, "new" and "replay".
-        replay_share: share of samples that are replay, 0 to 1.
+        streams: by name; which come first matters, as they are divided off in turn.
         seed: of the permutations.
     """
 
-    blocks: Mapping[str, int]
-    replay_share: float
-    seed: int
+    def __init__(self, streams: Mapping[str, Stream], seed: int) -> None:
+        """Raises ValueError: shares do not sum to 1, or a stream has nothing to give."""
+        if sum(stream.share for stream in streams.values()) != 1:
+            raise ValueError(f"shares of {dict(streams)} do not sum to 1")
+        if any(stream.blocks < 1 or stream.share <= 0 for stream in streams.values()):
+            raise ValueError(f"a stream of {dict(streams)} has no block or no share")
+        self.streams = dict(streams)
+        self.seed = seed
+        self._steps = _steps(self.streams)
 
     def locate(self, sample: int) -> tuple[str, int]:
-        """Corpus and block number of a sample (0, 1, 2 … without end)."""
-        replay = self._replay_before(sample)
-        is_replay = self._replay_before(sample + 1) > replay
-        corpus, position = (REPLAY, replay) if is_replay else (NEW, sample - replay)
-        epoch, offset = divmod(position, self.blocks[corpus])
-        key = f"{self.seed}:{corpus}:{epoch}".encode()
-        return corpus, permute(offset, self.blocks[corpus], key)
+        """Stream and block number of a sample (0, 1, 2 … without end)."""
+        place = sample
+        for name, over, under in self._steps:
+            before = place * over // under
+            if (place + 1) * over // under > before:
+                return name, self._block(name, before)
+            place -= before
+        raise AssertionError("unreachable: the last stream takes all that is left")
 
-    def samples_per_epoch(self) -> int:
-        """Samples until every block of the new corpus was seen once (of replay, without new)."""
-        share = self._share()
-        if share == 1:
-            return self.blocks[REPLAY]
-        # n samples hold ceil(n * (1 - share)) new ones: the least n that holds them all
-        return int((self.blocks[NEW] - 1) / (1 - share)) + 1
+    def counts(self, samples: int) -> dict[str, int]:
+        """How many of the first ``samples`` are of each stream."""
+        counts = {}
+        for name, over, under in self._steps:
+            counts[name] = samples * over // under
+            samples -= counts[name]
+        return counts
 
-    def _replay_before(self, sample: int) -> int:
-        share = self._share()
-        return sample * share.numerator // share.denominator
+    def _block(self, name: str, position: int) -> int:
+        blocks = self.streams[name].blocks
+        epoch, offset = divmod(position, blocks)
+        return permute(offset, blocks, f"{self.seed}:{name}:{epoch}".encode())
 
-    def _share(self) -> Fraction:
-        # by its decimal text: 0.1 is one in ten, not 3602879701896397 in 2**55
-        return Fraction(str(self.replay_share))
+
+def _steps(streams: Mapping[str, Stream]) -> list[tuple[str, int, int]]:
+    """Each stream with its share of what the earlier ones leave, as numerator and denominator."""
+    left, steps = Fraction(1), []
+    for name, stream in streams.items():
+        share = stream.share / left
+        steps.append((name, share.numerator, share.denominator))
+        left -= stream.share
+    return steps
 
 
 def permute(position: int, size: int, key: bytes) -> int:

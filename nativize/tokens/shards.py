@@ -3,29 +3,38 @@
 import bisect
 import itertools
 import json
+from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy
+import numpy as np
 
 from nativize.artifact.fingerprint import fingerprint
 from nativize.errors import CorpusError
-from nativize.tokens.order import NEW, REPLAY, Order
+from nativize.tokens.order import Order, Stream
 from nativize.tokens.packing import Ids, Marks, pack
+from nativize.tokens.width import WIDTHS, from_rows, map_ids
 
 INDEX = "index.json"
+LIMITS = "limits.json"
+"""Beside the index, as a limit changes no sample: raising it makes no model stale."""
+
+REMEDY = "materialise token_shards again"
 
 
 class TokenShards:
     """The samples of a training, by number.
 
-    A corpus is one stream over its shards, cut into blocks of ``sequence_length``; only what is
-    left after the last full block is never seen.
+    A stream is one run of ids over its shards, cut into blocks of ``sequence_length``; only what
+    is left after the last full block is never seen.
 
     Attributes:
         index: what ``index.json`` says.
         sequence_length: tokens per sample.
+        marks: what parts documents.
         order: which block each sample is.
+        maximum_epochs: of any stream in one training.
     """
 
     def __init__(self, directory: Path, *, seed: int | None = None) -> None:
@@ -38,30 +47,31 @@ class TokenShards:
             CorpusError: no index, or a shard does not have the size that the index says.
         """
         self.directory = directory
-        self.index = _read_index(directory)
+        self.index = _read(directory / INDEX)
+        self.maximum_epochs: float = _read(directory / LIMITS)["maximum_epochs"]
         self.sequence_length: int = self.index["sequence_length"]
         self.marks = Marks(self.index["vocabulary"]["bos"], self.index["vocabulary"]["eos"])
-        self._streams = {
-            name: _Stream(directory, entries, self.index["dtype"])
-            for name, entries in self.index["corpora"].items()
+        streams = self.index["streams"]
+        self._runs = {
+            name: _Run(directory, stream["shards"], self.index["dtype"])
+            for name, stream in streams.items()
         }
-        blocks = {name: self.blocks(name) for name in (NEW, REPLAY)}
-        seed = self.index["seed"] if seed is None else seed
-        self.order = Order(blocks, self.index["replay_share"], seed)
+        self.order = Order(
+            {
+                name: Stream(run.tokens // self.sequence_length, Fraction(streams[name]["share"]))
+                for name, run in self._runs.items()
+            },
+            self.index["seed"] if seed is None else seed,
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         # a data loader's worker opens the files itself instead of receiving their content
         return _reopen, (self.directory, self.order.seed)
 
-    def blocks(self, corpus: str) -> int:
-        """Full blocks of a corpus, "new" or "replay"."""
-        stream = self._streams.get(corpus)
-        return stream.tokens // self.sequence_length if stream else 0
-
     def sample(self, index: int) -> Ids:
         """The ids of sample number ``index``: (sequence_length,), int64; numbers never end."""
-        corpus, block = self.order.locate(index)
-        return self._streams[corpus].read(block * self.sequence_length, self.sequence_length)
+        stream, block = self.order.locate(index)
+        return self._runs[stream].read(block * self.sequence_length, self.sequence_length)
 
     def packed(self, index: int) -> dict[str, Ids]:
         """Sample number ``index`` with what the mixture's packing says of its documents.
@@ -72,17 +82,34 @@ class TokenShards:
         """
         return pack(self.sample(index), self.marks, self.index["packing"])
 
-    def samples_per_epoch(self) -> int:
-        """Samples until every block of the new corpus was seen once."""
-        return self.order.samples_per_epoch()
+    def epochs(self, samples: int) -> dict[str, float]:
+        """How often the first ``samples`` go through each stream."""
+        counts = self.order.counts(samples)
+        return {name: counts[name] / stream.blocks for name, stream in self.order.streams.items()}
+
+    def refuse_too_many_epochs(self, samples: int) -> None:
+        """Nothing, when a training of so many samples repeats no stream too often.
+
+        Raises:
+            CorpusError: it does; names the stream, its epochs and the limit.
+        """
+        for name, epochs in self.epochs(samples).items():
+            if epochs > self.maximum_epochs:
+                tokens = self.order.streams[name].blocks * self.sequence_length
+                raise CorpusError(
+                    f"{self.directory}: {samples} samples of {self.sequence_length} tokens go"
+                    f" {epochs:.1f} times through the {tokens:,} tokens of {name};"
+                    f" mixture.maximum_epochs is {self.maximum_epochs:g}. Train fewer steps, give"
+                    " it more text or a smaller share, or raise mixture.maximum_epochs"
+                )
 
     def digest(self) -> str:
         """What the samples are, content and order; a training resumes only on the same."""
         return fingerprint({**self.index, "seed": self.order.seed})
 
 
-class _Stream:
-    """The shards of one corpus as one run of tokens."""
+class _Run:
+    """The shards of one stream as one run of tokens."""
 
     def __init__(self, directory: Path, entries: list[dict[str, Any]], dtype: str) -> None:
         self._parts = [_open(directory, entry, dtype) for entry in entries]
@@ -90,37 +117,34 @@ class _Stream:
         self.tokens = self._ends[-1] if self._ends else 0
 
     def read(self, start: int, length: int) -> Ids:
-        ids = numpy.empty(length, dtype=numpy.int64)
-        filled = 0
         part = bisect.bisect_right(self._ends, start)
+        pieces, filled = [], 0
         while filled < length:
             begin = start + filled - (self._ends[part] - len(self._parts[part]))
             piece = self._parts[part][begin : begin + length - filled]
-            ids[filled : filled + len(piece)] = piece
+            pieces.append(piece)
             filled += len(piece)
             part += 1
-        return ids
+        return from_rows(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
 
 
-def _open(directory: Path, entry: dict[str, Any], dtype: str) -> Any:
+def _open(directory: Path, entry: Mapping[str, Any], dtype: str) -> Any:
     path = directory / f"{entry['name']}.tokens"
-    kind = numpy.dtype(dtype).newbyteorder("<")
-    expected = entry["tokens"] * kind.itemsize
+    expected = entry["tokens"] * WIDTHS[dtype]
     if not path.exists() or path.stat().st_size != expected:
         raise CorpusError(
             f"{path}: {entry['tokens']} tokens ({expected} bytes) expected by {INDEX}, but it is"
-            " missing or has another size; materialise token_shards again"
+            f" missing or has another size; {REMEDY}"
         )
-    # an empty file cannot be mapped
-    return numpy.memmap(path, dtype=kind, mode="r") if expected else numpy.empty(0, dtype=kind)
+    return map_ids(path, dtype)
 
 
-def _read_index(directory: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        index: dict[str, Any] = json.loads((directory / INDEX).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CorpusError(f"{directory / INDEX}: no token shards here ({error})") from error
-    return index
+        raise CorpusError(f"{path}: no token shards here ({error}); {REMEDY}") from error
+    return content
 
 
 def _reopen(directory: Path, seed: int) -> TokenShards:

@@ -1,13 +1,12 @@
-"""The tokenise stage: every training document as ids, shard by shard."""
+"""The tokenise stage: every training document as ids, shard by shard, and what a mixture takes."""
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy
-
 from nativize.artifact import (
+    REPORT,
     Accounts,
     Report,
     ShardTask,
@@ -17,16 +16,21 @@ from nativize.artifact import (
     write_json,
 )
 from nativize.artifact.fingerprint import fingerprint
-from nativize.dedup.corpus import read_shard, shard_digest, shard_names
+from nativize.dedup.corpus import shard_digest, shard_names
 from nativize.engine import CorpusEngine
 from nativize.errors import CorpusError
 from nativize.recipe import Mixture
-from nativize.tokens.order import NEW, REPLAY
-from nativize.tokens.shards import INDEX
+from nativize.tokens.encode import encode_dialogues, encode_shard
+from nativize.tokens.packing import Marks
+from nativize.tokens.report import StreamFigures, write_report
+from nativize.tokens.shards import INDEX, LIMITS, TokenShards
+from nativize.tokens.sources import INSTRUCTION, Source, shares, sources_of
+from nativize.tokens.width import dtype_for
 from nativize.vocabulary.encoder import load_encoder
 from nativize.vocabulary.merge import TOKENIZER_FILES, read_sizes
 
-LARGEST_UINT16_VOCABULARY = 65_536
+Made = dict[str, list[Report]]
+"""What was reported of the files of each stream."""
 
 
 def tokenise(
@@ -37,89 +41,74 @@ def tokenise(
     *,
     mixture: Mixture,
     engine: CorpusEngine,
+    instruction: Path | None = None,
 ) -> Report:
-    """One ``.tokens`` file for every training shard of both corpora, and their index.
+    """One ``.tokens`` file for every training shard of each source, their index and report.
 
+    Args:
+        vocabulary_dir: the merged vocabulary.
+        corpus: the new language.
+        replay: the old one.
+        place: where it grows.
+        mixture: what of it is trained on, and how often.
+        engine: where shards are encoded.
+        instruction: instruction data; only read where the mixture has a share of it.
     Raises:
-        CorpusError: a corpus of the mixture has not even one full sample.
+        CorpusError: a source of the mixture has not even one full sample, or documents would run
+            together.
     """
-    corpora = _corpora(corpus, replay, mixture)
+    sources = sources_of(mixture, corpus, replay, instruction)
     sizes = read_sizes(vocabulary_dir)
     vocabulary = _tokenizer_digest(vocabulary_dir)
-    dtype = "uint16" if sizes.padded_size <= LARGEST_UINT16_VOCABULARY else "uint32"
-    tasks = [
-        task
-        for name, directory in corpora.items()
-        for task in _tasks(name, directory, vocabulary_dir, vocabulary, dtype)
-    ]
-    reports = place.shards.build(engine, encode_shard, tasks, place.out)
-    entries: dict[str, list[dict[str, Any]]] = {NEW: [], REPLAY: []}
-    for task, report in zip(tasks, reports, strict=True):
-        entry = {"name": task.name, **{key: report.metrics[key] for key in ("tokens", "sha256")}}
-        entries[task.name.split("-")[0]].append(entry)
-    encoder = load_encoder(vocabulary_dir)
+    marks = _marks(vocabulary_dir, mixture)
+    dtype = dtype_for(sizes.padded_size)
+    encoding = {"vocabulary": vocabulary, "bos": marks.bos, "eos": marks.eos, "dtype": dtype}
+    tasks = {
+        source.stream: list(_tasks(source, vocabulary_dir, encoding, marks, dtype))
+        for source in sources
+    }
+    made = _build(tasks, place, engine)
+    blocks = {name: _tokens(reports) // mixture.sequence_length for name, reports in made.items()}
+    share_of = shares(mixture, sources, blocks)
     index = {
         "dtype": dtype,
         "sequence_length": mixture.sequence_length,
         "packing": mixture.packing,
-        "replay_share": mixture.replay_share,
         "seed": mixture.seed,
-        "corpora": entries,
+        "streams": {
+            name: {"share": str(share), "shards": _entries(tasks[name], made[name])}
+            for name, share in share_of.items()
+        },
         "vocabulary": {
             "size": sizes.size,
             "padded_size": sizes.padded_size,
-            "bos": encoder.bos,
-            "eos": encoder.eos,
+            "bos": marks.bos,
+            "eos": marks.eos,
             "digest": vocabulary,
         },
     }
     write_json(place.out / INDEX, index)
-    accounts = [report.accounts for report in reports if report.accounts]
-    return Report(_metrics(corpora, entries, reports, mixture), Accounts.total(accounts))
+    write_json(place.out / LIMITS, {"maximum_epochs": mixture.maximum_epochs})
+    figures = [
+        _figures(name, reports, blocks[name], share_of.get(name, Fraction(0)))
+        for name, reports in made.items()
+    ]
+    told = write_report(figures, TokenShards(place.out), place.out / REPORT)
+    reports = [report for reports in made.values() for report in reports]
+    accounts = Accounts.total(report.accounts for report in reports if report.accounts)
+    return Report({**shard_counts(reports), **told}, accounts)
 
 
-def encode_shard(
-    vocabulary_dir: Path, corpus: Path, shard: str, name: str, dtype: str, out: Path
-) -> Report:
-    """``<name>.tokens``: each document between BOS and EOS, little-endian, one after another.
-
-    Args:
-        vocabulary_dir: the merged vocabulary.
-        corpus: a deduplicated corpus.
-        shard: the name of one of its shards, whose training documents are encoded.
-        name: the stem of the file to write.
-        dtype: of an id.
-        out: directory that the file is written to.
-    Raises:
-        CorpusError: nothing would part the documents.
-    """
+def _marks(vocabulary_dir: Path, mixture: Mixture) -> Marks:
     encoder = load_encoder(vocabulary_dir)
-    before = [encoder.bos] if encoder.bos is not None else []
-    after = [encoder.eos] if encoder.eos is not None else []
-    if not before and not after:
-        raise CorpusError(f"{vocabulary_dir}: neither BOS nor EOS; documents would run together")
-    accounts = Accounts()
-    digest = hashlib.sha256()
-    tokens = 0
-    with (out / f"{name}.tokens").open("wb") as stream:
-        for batch in read_shard(corpus, shard, "train", ["text"]):
-            texts = batch.column(0).to_pylist()
-            for text in texts:
-                accounts.enter(text)
-            for text, ids in zip(texts, encoder.encode(texts), strict=True):
-                packed = numpy.array([*before, *ids, *after], dtype=numpy.dtype(dtype))
-                content = packed.astype(packed.dtype.newbyteorder("<")).tobytes()
-                stream.write(content)
-                digest.update(content)
-                tokens += len(packed)
-                accounts.keep(text)
-    return Report({"tokens": tokens, "sha256": digest.hexdigest()}, accounts)
-
-
-def _corpora(corpus: Path, replay: Path, mixture: Mixture) -> dict[str, Path]:
-    """The corpora that the mixture has any use for."""
-    wanted = {NEW: (corpus, 1 - mixture.replay_share), REPLAY: (replay, mixture.replay_share)}
-    return {name: directory for name, (directory, share) in wanted.items() if share > 0}
+    try:
+        return Marks(encoder.bos if mixture.bos else None, encoder.eos if mixture.eos else None)
+    except ValueError as error:
+        raise CorpusError(
+            f"{vocabulary_dir}: with mixture.bos = {mixture.bos} and mixture.eos = {mixture.eos}"
+            f" this tokenizer (BOS {encoder.bos}, EOS {encoder.eos}) gives {error}; set the one"
+            " that it has to true"
+        ) from error
 
 
 def _tokenizer_digest(vocabulary_dir: Path) -> str:
@@ -128,32 +117,48 @@ def _tokenizer_digest(vocabulary_dir: Path) -> str:
 
 
 def _tasks(
-    name: str, directory: Path, vocabulary_dir: Path, vocabulary: str, dtype: str
-) -> Iterable[ShardTask]:
-    digests = file_digests(directory, ".parquet")
-    for shard in shard_names(directory, "train"):
-        task = f"{name}-{shard}"
-        identity = {"vocabulary": vocabulary, "shard": shard_digest(digests, shard)}
-        yield ShardTask(task, identity, (vocabulary_dir, directory, shard, task, dtype))
+    source: Source, vocabulary_dir: Path, encoding: Mapping[str, Any], marks: Marks, dtype: str
+) -> Iterator[ShardTask]:
+    """The files of a source, each ``<stream>-<shard>``."""
+    stem = source.stream.replace("/", "-")
+    if source.group == INSTRUCTION:
+        digests = file_digests(source.directory)
+        read: dict[str, Any] = {file: digests[file] for file in ("train.jsonl", "template.json")}
+        name = f"{stem}-dialogues"
+        arguments: tuple[Any, ...] = (source.directory, name, marks, dtype)
+        yield ShardTask(name, {**encoding, "data": read}, (vocabulary_dir, *arguments))
+        return
+    digests = file_digests(source.directory, ".parquet")
+    for shard in shard_names(source.directory, "train"):
+        name = f"{stem}-{shard}"
+        read = {"shard": shard_digest(digests, shard), "bucket": source.bucket}
+        arguments = (source.directory, shard, source.bucket, name, marks, dtype)
+        yield ShardTask(name, {**encoding, **read}, (vocabulary_dir, *arguments))
 
 
-def _metrics(
-    corpora: dict[str, Path],
-    entries: dict[str, list[dict[str, Any]]],
-    reports: list[Report],
-    mixture: Mixture,
-) -> dict[str, Any]:
-    metrics: dict[str, Any] = {}
-    for name, directory in corpora.items():
-        tokens = sum(entry["tokens"] for entry in entries[name])
-        blocks, rest = divmod(tokens, mixture.sequence_length)
-        if not blocks:
-            raise CorpusError(
-                f"{directory}: {tokens} tokens, fewer than one sample of"
-                f" {mixture.sequence_length}; give it more text, lower mixture.sequence_length"
-                " or set mixture.replay_share so that this corpus is not needed"
-            )
-        metrics |= {f"{name}_tokens": tokens, f"{name}_samples": blocks, f"{name}_rest": rest}
-    tokens = sum(report.metrics["tokens"] for report in reports)
-    entered = Accounts.total(report.accounts for report in reports if report.accounts).entered
-    return {**shard_counts(reports), **metrics, "bytes_per_token": round(entered.bytes / tokens, 4)}
+def _build(
+    tasks: Mapping[str, Sequence[ShardTask]], place: Workplace, engine: CorpusEngine
+) -> Made:
+    """All files in ``place.out``; those of corpora at once, so that no core waits for a stream."""
+    dialogues = list(tasks.get(INSTRUCTION, ()))
+    shards = [task for name, some in tasks.items() if name != INSTRUCTION for task in some]
+    reports = place.shards.build(engine, encode_shard, shards, place.out)
+    reports += place.shards.build(engine, encode_dialogues, dialogues, place.out)
+    by_name = {task.name: report for task, report in zip(shards + dialogues, reports, strict=True)}
+    return {name: [by_name[task.name] for task in some] for name, some in tasks.items()}
+
+
+def _entries(tasks: Sequence[ShardTask], reports: Sequence[Report]) -> list[dict[str, Any]]:
+    return [
+        {"name": task.name, **{key: report.metrics[key] for key in ("tokens", "sha256")}}
+        for task, report in zip(tasks, reports, strict=True)
+    ]
+
+
+def _figures(name: str, reports: Sequence[Report], blocks: int, share: Fraction) -> StreamFigures:
+    kept = Accounts.total(report.accounts for report in reports if report.accounts).kept
+    return StreamFigures(name, kept.documents, kept.bytes, _tokens(reports), blocks, share)
+
+
+def _tokens(reports: Sequence[Report]) -> int:
+    return sum(report.metrics["tokens"] for report in reports)

@@ -8,9 +8,7 @@ from nativize.artifact import standalone
 from nativize.engine import LocalEngine
 from nativize.recipe import Mixture
 from nativize.tokens import TokenShards, tokenise
-from tests.vocabulary.composed import (
-    write_workshop,
-)
+from tests.vocabulary.composed import write_workshop
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +20,10 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def make_tokens(root: Path, out: Path, workers: int = 1, **mixture: object) -> TokenShards:
+def make_tokens(
+    root: Path, out: Path, workers: int = 1, instruction: Path | None = None, **mixture: object
+) -> TokenShards:
+    """Token shards of the corpora ``new`` and ``old`` below ``root``, opened."""
     settings = {"sequence_length": 64, "replay_share": 0.25, **mixture}
     with standalone(out) as place:
         tokenise(
@@ -32,5 +33,6 @@ def make_tokens(root: Path, out: Path, workers: int = 1, **mixture: object) -> T
             place,
             mixture=Mixture.model_validate(settings),
             engine=LocalEngine(workers),
+            instruction=instruction,
         )
     return TokenShards(out)

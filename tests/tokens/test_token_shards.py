@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from nativize.artifact import ArtifactStore, Inputs, file_digests, standalone
+from nativize.artifact import Artifact, ArtifactStore, Inputs, file_digests
 from nativize.dedup.corpus import fates_path, read_fates, write_fates
 from nativize.engine import LocalEngine
 from nativize.errors import CorpusError
@@ -77,10 +77,11 @@ def test_the_blocks_are_the_stream_of_all_shards(mixed: Path) -> None:
     files = sorted((mixed / "tokens").glob("new-*.tokens"))
     stream = numpy.concatenate([numpy.fromfile(path, dtype="<u2") for path in files])
     blocks = {}
-    for number in range(shards.samples_per_epoch()):
+    for number in range(200):
         corpus, block = shards.order.locate(number)
         if corpus == "new":
             blocks[block] = shards.sample(number)
+    assert sorted(blocks) == list(range(shards.order.streams["new"].blocks))
     assert blocks[0].dtype == numpy.int64 and blocks[0].shape == (64,)
     rebuilt = numpy.concatenate([blocks[number] for number in sorted(blocks)])
     assert numpy.array_equal(rebuilt, stream[: len(rebuilt)])
@@ -89,7 +90,7 @@ def test_the_blocks_are_the_stream_of_all_shards(mixed: Path) -> None:
 
 def test_workers_change_no_byte(mixed: Path, tmp_path: Path) -> None:
     make_tokens(mixed, tmp_path / "again", workers=2)
-    for path in sorted((mixed / "tokens").iterdir()):
+    for path in (path for path in (mixed / "tokens").iterdir() if path.is_file()):
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
 
@@ -97,7 +98,34 @@ def test_the_digest_tells_other_data_and_other_order_apart(mixed: Path, tmp_path
     digest = TokenShards(mixed / "tokens").digest()
     assert TokenShards(mixed / "tokens").digest() == digest
     assert TokenShards(mixed / "tokens", seed=2).digest() != digest
-    assert make_tokens(mixed, tmp_path / "a", replay_share=0.1).digest() != digest
+    changes = [
+        {"replay_share": 0.1}, {"seed": 2}, {"packing": "concatenated"}, {"sequence_length": 32},
+        {"eos": False},
+    ]  # fmt: skip
+    digests = {
+        make_tokens(mixed, tmp_path / str(number), **change).digest()
+        for number, change in enumerate(changes)
+    }
+    assert len(digests | {digest}) == len(changes) + 1
+
+
+def test_the_limit_of_epochs_is_no_content(mixed: Path, tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "store", "recipe")
+
+    def made(maximum: float) -> Artifact:
+        mixture = Mixture(sequence_length=64, maximum_epochs=maximum)
+        arguments = (mixed / "merged", mixed / "new", mixed / "old")
+        return store.materialise(
+            TOKENISE,
+            {"mixture": mixture.model_dump()},
+            Inputs(),
+            lambda place: tokenise(*arguments, place, mixture=mixture, engine=LocalEngine(1)),
+        )
+
+    first, raised = made(4.0), made(9.0)
+    assert TokenShards(raised.path).maximum_epochs == 9.0
+    assert raised.content == first.content
+    assert raised.metrics["shards_built"] == 0
 
 
 def test_a_pickled_reader_opens_its_files_again(mixed: Path) -> None:
@@ -116,33 +144,35 @@ def test_a_truncated_shard_is_refused_by_name(mixed: Path, tmp_path: Path) -> No
 
 
 def test_a_corpus_without_one_full_sample_is_an_error(mixed: Path, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="fewer than one sample of 100000"):
+    with pytest.raises(CorpusError, match="fewer tokens than one sample of 100000"):
         make_tokens(mixed, tmp_path / "out", sequence_length=100_000)
 
 
 def test_without_replay_the_old_corpus_is_not_read(mixed: Path, tmp_path: Path) -> None:
-    with standalone(tmp_path / "out") as place:
-        tokenise(
-            mixed / "merged",
-            mixed / "new",
-            tmp_path / "absent",
-            place,
-            mixture=Mixture(sequence_length=64, replay_share=0.0),
-            engine=LocalEngine(1),
-        )
-    assert TokenShards(tmp_path / "out").order.locate(9)[0] == "new"
-
-
-def test_a_large_vocabulary_takes_four_bytes_a_token(mixed: Path, tmp_path: Path) -> None:
-    shutil.copytree(mixed / "merged", tmp_path / "merged")
-    sizes = json.loads((tmp_path / "merged" / "vocabulary.json").read_text())
-    sizes["padded_size"] = 65_537
-    (tmp_path / "merged" / "vocabulary.json").write_text(json.dumps(sizes))
-    for name in ("new", "old"):
+    for name in ("merged", "new"):
         (tmp_path / name).symlink_to(mixed / name)
-    shards = make_tokens(tmp_path, tmp_path / "tokens")
-    assert shards.index["dtype"] == "uint32"
-    assert numpy.array_equal(shards.sample(0), TokenShards(mixed / "tokens").sample(0))
+    shards = make_tokens(tmp_path, tmp_path / "out", replay_share=0.0)
+    assert list(shards.order.streams) == ["new"]
+
+
+def test_a_large_vocabulary_takes_three_bytes_a_token(mixed: Path, tmp_path: Path) -> None:
+    shards = make_tokens(with_padded_size(mixed, tmp_path, 65_537), tmp_path / "tokens")
+    narrow = TokenShards(mixed / "tokens")
+    assert (narrow.index["dtype"], shards.index["dtype"]) == ("uint16", "uint24")
+    sizes = [(root / "tokens" / "new-part-1.tokens").stat().st_size for root in (mixed, tmp_path)]
+    assert 3 * sizes[0] == 2 * sizes[1]
+    for number in range(20):
+        assert numpy.array_equal(shards.sample(number), narrow.sample(number))
+
+
+def with_padded_size(mixed: Path, root: Path, size: int) -> Path:
+    """The workshop again below ``root``, with a vocabulary that claims so many ids."""
+    shutil.copytree(mixed / "merged", root / "merged")
+    sizes = json.loads((root / "merged" / "vocabulary.json").read_text())
+    (root / "merged" / "vocabulary.json").write_text(json.dumps({**sizes, "padded_size": size}))
+    for name in ("new", "old"):
+        (root / name).symlink_to(mixed / name)
+    return root
 
 
 def test_finding_a_sample_is_quick(mixed: Path) -> None:
