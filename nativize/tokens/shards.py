@@ -51,18 +51,13 @@ class TokenShards:
         self.maximum_epochs: float = _read(directory / LIMITS)["maximum_epochs"]
         self.sequence_length: int = self.index["sequence_length"]
         self.marks = Marks(self.index["vocabulary"]["bos"], self.index["vocabulary"]["eos"])
-        streams = self.index["streams"]
-        self._runs = {
-            name: _Run(directory, stream["shards"], self.index["dtype"])
-            for name, stream in streams.items()
-        }
-        self.order = Order(
-            {
-                name: Stream(run.tokens // self.sequence_length, Fraction(streams[name]["share"]))
-                for name, run in self._runs.items()
-            },
-            self.index["seed"] if seed is None else seed,
-        )
+        self._runs, streams = {}, {}
+        for stream in self.index["streams"]:
+            run = _Run(directory, stream["shards"], self.index["dtype"])
+            blocks = run.tokens // self.sequence_length
+            self._runs[stream["name"]] = run
+            streams[stream["name"]] = Stream(blocks, Fraction(stream["share"]))
+        self.order = Order(streams, self.index["seed"] if seed is None else seed)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # a data loader's worker opens the files itself instead of receiving their content

@@ -75,10 +75,10 @@ def tokenise(
         "sequence_length": mixture.sequence_length,
         "packing": mixture.packing,
         "seed": mixture.seed,
-        "streams": {
-            name: {"share": str(share), "shards": _entries(tasks[name], made[name])}
+        "streams": [
+            {"name": name, "share": str(share), "shards": _entries(tasks[name], made[name])}
             for name, share in share_of.items()
-        },
+        ],
         "vocabulary": {
             "size": sizes.size,
             "padded_size": sizes.padded_size,

@@ -9,6 +9,8 @@ from transformers import AutoTokenizer
 from nativize.artifact import standalone
 from nativize.chat.instruction import make_instruction_data
 from nativize.chat.samples import IGNORED, ChatSamples
+from nativize.chat.template import TEMPLATES as JINJA
+from nativize.chat.template import plain_teller
 from nativize.errors import ModelError
 from nativize.recipe import Chat
 from tests.model.tiny import Tiny
@@ -96,3 +98,15 @@ def test_a_control_token_in_a_text_does_not_become_one(tiny: Tiny, tmp_path: Pat
 def test_a_dialogue_whose_answer_is_cut_off_is_counted(tiny: Tiny, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="'answer_beyond_maximum_tokens': 1"):
         samples(tiny, tmp_path / "data", "alpaca", maximum=5)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("system", [[], [{"role": "system", "content": " Be kind.\n"}]])
+def test_plain_text_is_what_transformers_tells_without_control_tokens(
+    tiny: Tiny, template: str, system: list[dict[str, str]]
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny.extended)
+    dialogue = [*system, *DIALOGUE]
+    told = tokenizer.apply_chat_template(dialogue, chat_template=JINJA[template], tokenize=False)
+    plain = told.replace(tokenizer.bos_token, "").replace(tokenizer.eos_token, "")
+    assert plain_teller(JINJA[template])(dialogue) == plain
