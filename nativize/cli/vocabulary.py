@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from pydantic import ValidationError
 
 from nativize.artifact import Workplace, sha256_of, standalone
 from nativize.cli.output import as_json, make, output, show
@@ -144,7 +145,27 @@ def merge_vocabulary(
 @click.option("--corpus", type=directory, required=True, help="The new language's corpus.")
 @click.option("--replay", type=directory, required=True, help="The old language's corpus.")
 @click.option("--replay-share", default=0.1, show_default=True, help="Of all tokens.")
+@click.option("--instruction", type=directory, help="Dialogues, as instruction_data makes them.")
+@click.option("--instruction-share", default=0.0, show_default=True, help="Of all tokens.")
 @click.option("--sequence-length", default=2_048, show_default=True)
+@click.option(
+    "--packing",
+    type=click.Choice(["documents", "concatenated"]),
+    default="documents",
+    show_default=True,
+    help="Whether attention stops at a document's ends.",
+)
+@click.option("--bos/--no-bos", default=True, help="BOS before each document.")
+@click.option("--eos/--no-eos", default=True, help="EOS after each document.")
+@click.option(
+    "--quality",
+    type=(float, float, float),
+    default=(1.0, 1.0, 1.0),
+    show_default=True,
+    help="How often text of head, middle and tail is seen, beside its own share.",
+)
+@click.option("--maximum-epochs", default=4.0, show_default=True, help="Of any source.")
+@click.option("--seed", default=1, show_default=True, help="Of the order.")
 @click.option("--workers", default=0, help="Processes; 0: one per core.")
 @output
 @as_json
@@ -152,19 +173,34 @@ def tokenize(
     vocabulary: Path,
     corpus: Path,
     replay: Path,
-    replay_share: float,
-    sequence_length: int,
+    instruction: Path | None,
+    quality: tuple[float, float, float],
     workers: int,
     output: Path,
     as_json: bool,
+    **settings: Any,
 ) -> None:
-    """Turn two corpora into token shards with a merged VOCABULARY."""
+    """Turn two corpora, and dialogues, into token shards with a merged VOCABULARY."""
     from nativize.tokens import tokenise
 
-    mixture = Mixture(sequence_length=sequence_length, replay_share=replay_share)
+    weights = dict(zip(("head", "middle", "tail"), quality, strict=True))
+    try:
+        mixture = Mixture.model_validate({**settings, "quality": weights})
+    except ValidationError as error:
+        raise click.UsageError(
+            "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
+        ) from error
     engine = LocalEngine(workers)
     make(
-        lambda place: tokenise(vocabulary, corpus, replay, place, mixture=mixture, engine=engine),
+        lambda place: tokenise(
+            vocabulary,
+            corpus,
+            replay,
+            place,
+            mixture=mixture,
+            engine=engine,
+            instruction=instruction,
+        ),
         output,
         as_json,
     )

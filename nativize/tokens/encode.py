@@ -1,6 +1,5 @@
 """One file of ids: a shard of a corpus, or all dialogues, each document between its marks."""
 
-import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -14,8 +13,8 @@ from nativize.artifact import Accounts, Report
 from nativize.chat.instruction import training_texts
 from nativize.dedup.corpus import BATCH_ROWS, read_shard, shard_path
 from nativize.errors import CorpusError
+from nativize.tokens.id_file import IdWriter
 from nativize.tokens.packing import Marks
-from nativize.tokens.width import to_bytes
 from nativize.vocabulary.encoder import load_encoder
 
 BUCKET = "bucket"
@@ -28,7 +27,7 @@ def encode_shard(
     bucket: str | None,
     name: str,
     marks: Marks,
-    dtype: str,
+    bits: int,
     out: Path,
 ) -> Report:
     """``<name>.tokens`` of a corpus' shard: its training documents, those of one bucket or all.
@@ -40,16 +39,16 @@ def encode_shard(
         bucket: of the documents; None: of any.
         name: the stem of the file to write.
         marks: around each document.
-        dtype: of an id on disk.
+        bits: of an id on disk.
         out: directory that the file is written to.
     Raises:
         CorpusError: a bucket is wanted of a corpus that was never scored.
     """
-    return _encode(vocabulary, _texts(corpus, shard, bucket), name, marks, dtype, out)
+    return _encode(vocabulary, _texts(corpus, shard, bucket), name, marks, bits, out)
 
 
 def encode_dialogues(
-    vocabulary: Path, data: Path, name: str, marks: Marks, dtype: str, out: Path
+    vocabulary: Path, data: Path, name: str, marks: Marks, bits: int, out: Path
 ) -> Report:
     """``<name>.tokens`` of instruction data: its training dialogues as its template tells them.
 
@@ -58,11 +57,11 @@ def encode_dialogues(
         data: a value of ``instruction_data``.
         name: the stem of the file to write.
         marks: around each dialogue; there are none between its turns.
-        dtype: of an id on disk.
+        bits: of an id on disk.
         out: directory that the file is written to.
     """
     batches = _batches(training_texts(data))
-    return _encode(vocabulary, batches, name, marks, dtype, out)
+    return _encode(vocabulary, batches, name, marks, bits, out)
 
 
 def _encode(
@@ -70,14 +69,12 @@ def _encode(
     batches: Iterable[list[str]],
     name: str,
     marks: Marks,
-    dtype: str,
+    bits: int,
     out: Path,
 ) -> Report:
     encoder = load_encoder(vocabulary)
     accounts = Accounts()
-    digest = hashlib.sha256()
-    tokens = 0
-    with (out / f"{name}.tokens").open("wb") as stream:
+    with IdWriter(out / f"{name}.tokens", bits) as writer:
         for texts in batches:
             whole = []
             for text in texts:
@@ -87,12 +84,9 @@ def _encode(
                     whole.append(text)
                 else:
                     accounts.drop("lone_surrogate", text)
-            ids = np.array([*chain.from_iterable(map(marks.around, encoder.encode(whole)))], int)
-            content = to_bytes(ids, dtype)
-            stream.write(content)
-            digest.update(content)
-            tokens += len(ids)
-    return Report({"tokens": tokens, "sha256": digest.hexdigest()}, accounts)
+            ids = chain.from_iterable(map(marks.around, encoder.encode(whole)))
+            writer.add(np.fromiter(ids, np.int64))
+    return Report({"tokens": writer.tokens, "sha256": writer.sha256()}, accounts)
 
 
 def _texts(corpus: Path, shard: str, bucket: str | None) -> Iterator[list[str]]:

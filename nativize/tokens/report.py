@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nativize.artifact import write_json
+from nativize.tokens.id_file import file_bytes
 from nativize.tokens.shards import TokenShards
-from nativize.tokens.width import WIDTHS
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +53,11 @@ def write_report(
     report.mkdir()
     counted = Counter(shards.order.locate(number)[0] for number in range(MEASURED_SAMPLES))
     measured = {one.name: counted[one.name] / MEASURED_SAMPLES for one in figures}
-    width = WIDTHS[shards.index["dtype"]]
-    rows = [
-        _row(one, figures, measured[one.name], shards.sequence_length, width) for one in figures
-    ]
+    bits = shards.index["bits"]
+    rows = [_row(one, figures, measured[one.name], shards.sequence_length, bits) for one in figures]
     write_json(report / "mixture.json", {"columns": COLUMNS, "rows": rows})
     _draw(figures, measured, shards, report / "mixture.png")
-    return _metrics(figures, measured, shards, width)
+    return _metrics(figures, measured, shards, bits)
 
 
 def _row(
@@ -67,7 +65,7 @@ def _row(
     figures: Sequence[StreamFigures],
     measured: float,
     sequence_length: int,
-    width: int,
+    bits: int,
 ) -> list[Any]:
     tokens = sum(other.tokens for other in figures)
     a_billion = float(10**9 * one.share / (one.blocks * sequence_length)) if one.share else 0.0
@@ -75,12 +73,12 @@ def _row(
         one.name, one.documents, one.tokens, one.blocks, one.tokens - one.blocks * sequence_length,
         f"{one.tokens / tokens:.2%}", f"{float(one.share):.2%}", f"{measured:.2%}",
         round(a_billion, 3), round(one.bytes / max(one.tokens, 1), 3),
-        round(width * one.tokens / max(one.bytes, 1), 3),
+        round(file_bytes(one.tokens, bits) / max(one.bytes, 1), 3),
     ]  # fmt: skip
 
 
 def _metrics(
-    figures: Sequence[StreamFigures], measured: dict[str, float], shards: TokenShards, width: int
+    figures: Sequence[StreamFigures], measured: dict[str, float], shards: TokenShards, bits: int
 ) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
     for one in figures:
@@ -93,7 +91,7 @@ def _metrics(
     return metrics | {
         "tokens_within_maximum_epochs": tokens_within(shards),
         "bytes_per_token": round(size / tokens, 4),
-        "disk_per_byte_of_text": round(width * tokens / size, 4),
+        "disk_per_byte_of_text": round(file_bytes(tokens, bits) / size, 4),
     }
 
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from nativize.artifact.fingerprint import fingerprint
 from nativize.errors import CorpusError
+from nativize.tokens.id_file import IdFile, file_bytes
 from nativize.tokens.order import Order, Stream
 from nativize.tokens.packing import Ids, Marks, pack
-from nativize.tokens.width import WIDTHS, from_rows, map_ids
 
 INDEX = "index.json"
 LIMITS = "limits.json"
@@ -53,7 +53,7 @@ class TokenShards:
         self.marks = Marks(self.index["vocabulary"]["bos"], self.index["vocabulary"]["eos"])
         self._runs, streams = {}, {}
         for stream in self.index["streams"]:
-            run = _Run(directory, stream["shards"], self.index["dtype"])
+            run = _Run(directory, stream["shards"], self.index["bits"])
             blocks = run.tokens // self.sequence_length
             self._runs[stream["name"]] = run
             streams[stream["name"]] = Stream(blocks, Fraction(stream["share"]))
@@ -106,32 +106,32 @@ class TokenShards:
 class _Run:
     """The shards of one stream as one run of tokens."""
 
-    def __init__(self, directory: Path, entries: list[dict[str, Any]], dtype: str) -> None:
-        self._parts = [_open(directory, entry, dtype) for entry in entries]
-        self._ends = list(itertools.accumulate(len(part) for part in self._parts))
+    def __init__(self, directory: Path, entries: list[dict[str, Any]], bits: int) -> None:
+        self._files = [_open(directory, entry, bits) for entry in entries]
+        self._ends = list(itertools.accumulate(len(file) for file in self._files))
         self.tokens = self._ends[-1] if self._ends else 0
 
     def read(self, start: int, length: int) -> Ids:
-        part = bisect.bisect_right(self._ends, start)
-        pieces, filled = [], 0
-        while filled < length:
-            begin = start + filled - (self._ends[part] - len(self._parts[part]))
-            piece = self._parts[part][begin : begin + length - filled]
-            pieces.append(piece)
-            filled += len(piece)
-            part += 1
-        return from_rows(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
+        number = bisect.bisect_right(self._ends, start)
+        pieces: list[Ids] = []
+        while length:
+            file = self._files[number]
+            begin = start - (self._ends[number] - len(file))
+            pieces.append(file.read(begin, begin + length))
+            start, length = start + len(pieces[-1]), length - len(pieces[-1])
+            number += 1
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
-def _open(directory: Path, entry: Mapping[str, Any], dtype: str) -> Any:
-    path = directory / f"{entry['name']}.tokens"
-    expected = entry["tokens"] * WIDTHS[dtype]
+def _open(directory: Path, entry: Mapping[str, Any], bits: int) -> IdFile:
+    path, tokens = directory / f"{entry['name']}.tokens", entry["tokens"]
+    expected = file_bytes(tokens, bits)
     if not path.exists() or path.stat().st_size != expected:
         raise CorpusError(
-            f"{path}: {entry['tokens']} tokens ({expected} bytes) expected by {INDEX}, but it is"
+            f"{path}: {tokens} tokens ({expected} bytes) expected by {INDEX}, but it is"
             f" missing or has another size; {REMEDY}"
         )
-    return map_ids(path, dtype)
+    return IdFile(path, tokens, bits)
 
 
 def _read(path: Path) -> dict[str, Any]:

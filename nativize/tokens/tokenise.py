@@ -21,11 +21,11 @@ from nativize.engine import CorpusEngine
 from nativize.errors import CorpusError
 from nativize.recipe import Mixture
 from nativize.tokens.encode import encode_dialogues, encode_shard
+from nativize.tokens.id_file import bits_for
 from nativize.tokens.packing import Marks
 from nativize.tokens.report import StreamFigures, write_report
 from nativize.tokens.shards import INDEX, LIMITS, TokenShards
 from nativize.tokens.sources import INSTRUCTION, Source, shares, sources_of
-from nativize.tokens.width import dtype_for
 from nativize.vocabulary.encoder import load_encoder
 from nativize.vocabulary.merge import TOKENIZER_FILES, read_sizes
 
@@ -61,17 +61,17 @@ def tokenise(
     sizes = read_sizes(vocabulary_dir)
     vocabulary = _tokenizer_digest(vocabulary_dir)
     marks = _marks(vocabulary_dir, mixture)
-    dtype = dtype_for(sizes.padded_size)
-    encoding = {"vocabulary": vocabulary, "bos": marks.bos, "eos": marks.eos, "dtype": dtype}
+    bits = bits_for(sizes.padded_size)
+    encoding = {"vocabulary": vocabulary, "bos": marks.bos, "eos": marks.eos, "bits": bits}
     tasks = {
-        source.stream: list(_tasks(source, vocabulary_dir, encoding, marks, dtype))
+        source.stream: list(_tasks(source, vocabulary_dir, encoding, marks, bits))
         for source in sources
     }
     made = _build(tasks, place, engine)
     blocks = {name: _tokens(reports) // mixture.sequence_length for name, reports in made.items()}
     share_of = shares(mixture, sources, blocks)
     index = {
-        "dtype": dtype,
+        "bits": bits,
         "sequence_length": mixture.sequence_length,
         "packing": mixture.packing,
         "seed": mixture.seed,
@@ -117,7 +117,7 @@ def _tokenizer_digest(vocabulary_dir: Path) -> str:
 
 
 def _tasks(
-    source: Source, vocabulary_dir: Path, encoding: Mapping[str, Any], marks: Marks, dtype: str
+    source: Source, vocabulary_dir: Path, encoding: Mapping[str, Any], marks: Marks, bits: int
 ) -> Iterator[ShardTask]:
     """The files of a source, each ``<stream>-<shard>``."""
     stem = source.stream.replace("/", "-")
@@ -125,14 +125,14 @@ def _tasks(
         digests = file_digests(source.directory)
         read: dict[str, Any] = {file: digests[file] for file in ("train.jsonl", "template.json")}
         name = f"{stem}-dialogues"
-        arguments: tuple[Any, ...] = (source.directory, name, marks, dtype)
+        arguments: tuple[Any, ...] = (source.directory, name, marks, bits)
         yield ShardTask(name, {**encoding, "data": read}, (vocabulary_dir, *arguments))
         return
     digests = file_digests(source.directory, ".parquet")
     for shard in shard_names(source.directory, "train"):
         name = f"{stem}-{shard}"
         read = {"shard": shard_digest(digests, shard), "bucket": source.bucket}
-        arguments = (source.directory, shard, source.bucket, name, marks, dtype)
+        arguments = (source.directory, shard, source.bucket, name, marks, bits)
         yield ShardTask(name, {**encoding, **read}, (vocabulary_dir, *arguments))
 
 

@@ -145,7 +145,7 @@ def test_half_of_a_surrogate_pair_costs_its_dialogue_alone(
     from nativize.tokens.encode import encode_dialogues
     from nativize.tokens.packing import Marks
 
-    report = encode_dialogues(mixed / "merged", dialogues, "x", Marks(1, 2), "uint16", tmp_path)
+    report = encode_dialogues(mixed / "merged", dialogues, "x", Marks(1, 2), 16, tmp_path)
     assert report.accounts is not None
     assert report.accounts.dropped["lone_surrogate"].documents == 1
 
