@@ -43,7 +43,7 @@ def pretrained_stage(trainings: Sequence[str]) -> Stage:
     """The stage that merges all trainings of a recipe, by their asset names in order."""
     return Stage(
         name="pretrained_model",
-        version=1,
+        version=2,
         group="model",
         inputs=("extended_model", *trainings),
     )

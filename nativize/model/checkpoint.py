@@ -96,6 +96,47 @@ class Checkpoint:
         if (self.directory / INDEX).exists():
             self._write_index(out, grown)
 
+    def rewrite(
+        self,
+        out: Path,
+        changes: Mapping[str, Callable[[torch.Tensor], torch.Tensor]],
+        link: Callable[[Path, Path], object],
+    ) -> None:
+        """The checkpoint in the same files at ``out``, some of its tensors with other numbers.
+
+        Needs the memory of one tensor and of what its change takes: headers and index stay.
+
+        Args:
+            out: a directory.
+            changes: for each tensor that changes, its new numbers by its old ones; they keep
+                their shape, and are rounded to the file's dtype.
+            link: puts a file that does not change in its place.
+        """
+        for name, tensors in self.shards.items():
+            if tensors.keys() & changes.keys():
+                self._rewrite_shard(name, out / name, changes)
+            else:
+                link(self.directory / name, out / name)
+        if (self.directory / INDEX).exists():
+            link(self.directory / INDEX, out / INDEX)
+
+    def _rewrite_shard(
+        self,
+        name: str,
+        target: Path,
+        changes: Mapping[str, Callable[[torch.Tensor], torch.Tensor]],
+    ) -> None:
+        source = self.directory / name
+        with source.open("rb") as old, target.open("wb") as new:
+            new.write(old.read(_header(source)[1]))
+            for key, stored in self.shards[name].items():
+                if key in changes:
+                    tensor = self.load(key)
+                    rounded = changes[key](tensor).to(tensor.dtype)
+                    _write_rows(old, new, stored, rounded.view(tensor.shape).reshape(-1))
+                else:
+                    _write_rows(old, new, stored, None)
+
     def _write_index(self, out: Path, grown: Mapping[str, Sequence[Rows]]) -> None:
         index = json.loads((self.directory / INDEX).read_text(encoding="utf-8"))
         added_bytes = added_numbers = 0

@@ -1,83 +1,101 @@
-"""The plain model after its trainings, and the proof that it says what adapter and base said.
+"""The plain model after its trainings, written file by file and proven to be the trained one.
 
-A merged model worse than its adapter is a common accident elsewhere: here the logits of the
-saved files are compared with those of the model that was trained, before anything is published.
+A merged model worse than its adapter is a common accident elsewhere: nothing is published before
+`nativize.model.fidelity` found the saved files equal to the model that was trained.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from nativize.artifact import Report, Workplace, write_json
 from nativize.errors import ModelError
-from nativize.model.adapter import attach_adapter
-from nativize.model.directory import copy_tokenizer, load_model, save_model
-from nativize.model.overlay import ADAPTER, STAGE_FILE, apply_overlay
-
-TOLERANCE = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
-"""Largest difference of a logit, in standard deviations of the logits, by the files' dtype."""
-
-PROBES, PROBE_TOKENS = 8, 32
+from nativize.model.changes import Change, parameter_names
+from nativize.model.checkpoint import Checkpoint, open_checkpoint
+from nativize.model.directory import CONFIGS, copy_tokenizer
+from nativize.model.fidelity import require_fidelity
+from nativize.model.overlay import STAGE_FILE, overlay_changes
+from nativize.model.tables import FLOATS, count_parameters, model_on_meta, stored_names
 
 
 def merge_checkpoints(model: Path, overlays: Sequence[Path], place: Workplace) -> Report:
-    """The model with every training in it, a plain Hugging Face directory.
+    """The model with every training in it, a plain Hugging Face directory in the same files.
 
-    Trainings are added up in float32 and rounded once, to the dtype the model came in. A
-    training of dialogues brings its chat template along.
+    Writing needs the memory of one tensor in float32 and what is added to it; the check needs
+    more, see `nativize.model.fidelity`. A training of dialogues brings its chat template along.
 
     Raises:
-        ModelError: an overlay does not fit or is unsound, or the saved model's logits differ
-            from the trained model's by more than `TOLERANCE`.
+        ModelError: an overlay does not fit or is unsound, or the saved model is not the
+            trained one.
     """
-    dtype = load_model(model).dtype
-    merged = load_model(model, dtype=torch.float32)
-    trained = _logits(merged)
-    for overlay in overlays:
-        trained, merged = _apply(merged, overlay)
-    save_model(merged.to(dtype), place.out)
+    stored = write_merged(model, overlays, place.out, place.link)
+    for name in CONFIGS:
+        if (model / name).exists():
+            place.link(model / name, place.out / name)
     copy_tokenizer(model, place.out)
     _set_chat_template(overlays, place.out)
-    saved = _logits(load_model(place.out, dtype=torch.float32))
-    difference = float((saved - trained).abs().max() / trained.std())
-    if difference > TOLERANCE[dtype]:
-        raise ModelError(
-            f"the merged model is not the trained one: a logit differs by {difference:.2g} standard"
-            f" deviations, allowed are {TOLERANCE[dtype]} in {dtype}; nothing was published"
-        )
+    fidelity = require_fidelity(model, overlays, place.out, stored)
     return Report(
         {
-            "merge_logit_difference": difference,
-            "merge_same_next_token": float((saved.argmax(-1) == trained.argmax(-1)).float().mean()),
-            "dtype": str(dtype).removeprefix("torch."),
-            "parameters": sum(parameter.numel() for parameter in merged.parameters()),
+            "merge_logit_difference": fidelity.trained_to_saved,
+            "merge_logit_difference_in_float32": fidelity.attached_to_merged,
+            "merge_rounded_otherwise": fidelity.rounded_otherwise,
+            "merge_same_next_token": fidelity.same_next_token,
+            "dtype": fidelity.dtype,
+            "parameters": count_parameters(place.out),
         }
     )
 
 
-def _apply(model: Any, overlay: Path) -> tuple[torch.Tensor, Any]:
-    """Logits of the model as it was trained, then the plain model with the training merged."""
-    if (overlay / ADAPTER).is_dir():
-        attached = attach_adapter(model, overlay / ADAPTER)
-        return _logits(attached), attached.merge_and_unload()
-    plain = apply_overlay(model, overlay)
-    return _logits(plain), plain
+def write_merged(
+    model: Path, overlays: Sequence[Path], out: Path, link: Callable[[Path, Path], object]
+) -> dict[str, list[str]]:
+    """The weights with the trainings in them, tensor by tensor, in the same files at ``out``.
+
+    Every training of a tensor is added up in float32, in order; then it is rounded once, to the
+    file's dtype. Files without a trained tensor are linked.
+
+    Returns:
+        for each parameter of the plain model, by its first name, its names in the files.
+    Raises:
+        ModelError: an overlay does not fit or is unsound.
+    """
+    checkpoint = open_checkpoint(model)
+    plain = model_on_meta(model)
+    stored = {names[0]: stored_names(names, plain, checkpoint) for names in parameter_names(plain)}
+    changes: dict[str, list[Change]] = {}
+    for overlay in overlays:
+        for parameter, change in overlay_changes(overlay, plain).items():
+            for name in _in_files(checkpoint, parameter, stored[parameter]):
+                changes.setdefault(name, []).append(change)
+    checkpoint.rewrite(out, {name: partial(_apply, own) for name, own in changes.items()}, link)
+    return stored
 
 
-def _logits(model: Any) -> torch.Tensor:
-    """Logits of probes whose ids are spread over the whole vocabulary, new tokens among them."""
-    vocabulary = model.get_input_embeddings().weight.shape[0]
-    generator = torch.Generator().manual_seed(0)
-    count = PROBES * PROBE_TOKENS
-    spread = torch.arange(count) * vocabulary // count
-    ids = spread[torch.randperm(count, generator=generator)].view(PROBES, PROBE_TOKENS)
-    model.eval()
-    with torch.no_grad():
-        logits: torch.Tensor = model(input_ids=ids).logits.float()
-    return logits
+def _in_files(checkpoint: Checkpoint, parameter: str, names: list[str]) -> list[str]:
+    if not names:
+        raise ModelError(
+            f"{checkpoint.directory}: {parameter} was trained, but its files keep it in other"
+            " pieces, for example one an expert; such a model cannot be merged file by file"
+        )
+    for name in names:
+        found = checkpoint.tensors[name]
+        if found.dtype not in FLOATS:
+            raise ModelError(
+                f"{found.path}: {name} is {found.dtype}, and trainings can be merged into"
+                f" {', '.join(FLOATS)} only. Extend the model before it is quantised"
+            )
+    return names
+
+
+def _apply(changes: Sequence[Change], old: torch.Tensor) -> torch.Tensor:
+    merged = old.to(torch.float32, copy=True)  # the old one is the file itself
+    for change in changes:
+        merged = change.apply(merged)
+    return merged
 
 
 def _set_chat_template(overlays: Sequence[Path], out: Path) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from nativize.errors import ModelError
-from nativize.model.adapter import attach_adapter
+from nativize.model.adapter import attach_adapter, check_adapter
+from nativize.model.changes import Change, adapter_changes, trained_changes
 from nativize.model.directory import load_model
 
 TRAINED = "trained.safetensors"
@@ -20,26 +22,43 @@ ADAPTER = "adapter"
 STAGE_FILE = "stage.json"
 
 
-def load_with_overlays(model: Path, overlays: Sequence[Path]) -> Any:
-    """The plain model in float32 with the overlays applied in order."""
-    loaded = load_model(model, dtype=torch.float32)
+def load_with_overlays(
+    model: Path, overlays: Sequence[Path], dtype: torch.dtype = torch.float32
+) -> Any:
+    """The plain model with the overlays applied in order.
+
+    Args:
+        model: a model directory.
+        overlays: trainings of it, each on top of those before.
+        dtype: the model's, and what the overlays are added up in.
+    """
+    loaded = load_model(model, dtype=dtype)
     for overlay in overlays:
         loaded = apply_overlay(loaded, overlay)
     return loaded
 
 
 def apply_overlay(model: Any, overlay: Path) -> Any:
-    """The model after one training.
+    """The model after one training, merged by peft where it is an adapter.
 
     Raises:
-        ModelError: the overlay is none, or does not fit the model.
+        ModelError: the overlay is none, is unsound, or does not fit the model.
     """
-    if (overlay / ADAPTER).is_dir():
+    if _has_adapter(overlay):
         return attach_adapter(model, overlay / ADAPTER).merge_and_unload()
-    if (overlay / TRAINED).is_file():
-        apply_trained(model, overlay / TRAINED)
-        return model
-    raise ModelError(f"{overlay}: neither {TRAINED} nor {ADAPTER}/; materialise the stage again")
+    apply_trained(model, overlay / TRAINED)
+    return model
+
+
+def attach_overlay(model: Any, overlay: Path) -> Any:
+    """The model as it was trained: an adapter stays on top of it, unmerged.
+
+    Raises:
+        ModelError: see `apply_overlay`.
+    """
+    if _has_adapter(overlay):
+        return attach_adapter(model, overlay / ADAPTER)
+    return apply_overlay(model, overlay)
 
 
 def apply_trained(model: Any, path: Path) -> None:
@@ -48,12 +67,25 @@ def apply_trained(model: Any, path: Path) -> None:
     Raises:
         ModelError: a name that the model does not have, or another shape.
     """
-    state = model.state_dict()
-    tensors = load_file(path)
-    if not tensors:
-        raise ModelError(f"{path}: holds no tensors; train the stage again")
-    for name, tensor in tensors.items():
-        if name not in state or state[name].shape != tensor.shape:
-            has = tuple(state[name].shape) if name in state else "no such tensor"
-            raise ModelError(f"{path}: {name} {tuple(tensor.shape)} does not fit; model has: {has}")
-    model.load_state_dict(tensors, strict=False)
+    trained_changes(path, model)
+    model.load_state_dict(load_file(path), strict=False)
+
+
+def overlay_changes(overlay: Path, model: nn.Module) -> dict[str, Change]:
+    """What an overlay does to the plain model's parameters, by the first name of each.
+
+    Raises:
+        ModelError: see `apply_overlay`.
+    """
+    if _has_adapter(overlay):
+        check_adapter(overlay / ADAPTER, model)
+        return adapter_changes(overlay / ADAPTER, model)
+    return trained_changes(overlay / TRAINED, model)
+
+
+def _has_adapter(overlay: Path) -> bool:
+    if (overlay / ADAPTER).is_dir():
+        return True
+    if (overlay / TRAINED).is_file():
+        return False
+    raise ModelError(f"{overlay}: neither {TRAINED} nor {ADAPTER}/; materialise the stage again")

@@ -50,8 +50,7 @@ def find_tables(directory: Path, checkpoint: Checkpoint) -> list[Table]:
     tables = []
     for tensor in (embedding, *(tensor for tensor in heads if tensor is not embedding)):
         names = [name for name, parameter in parameters.items() if parameter is tensor]
-        stored = list(_stored(names, model.base_model_prefix, checkpoint))
-        stored = stored or _of_shape(tensor.shape, list(parameters), model, checkpoint)
+        stored = stored_names(names, model, checkpoint)
         if not stored:
             raise ModelError(f"{directory}: no tensor {names[0]} in its weights; fetch it again")
         tables += [Table(name, is_head=tensor is not embedding) for name in stored]
@@ -60,10 +59,33 @@ def find_tables(directory: Path, checkpoint: Checkpoint) -> list[Table]:
     return tables
 
 
+def model_on_meta(directory: Path) -> Any:
+    """The causal language model of a directory: its modules, names and shapes, and no numbers.
+
+    Raises:
+        ModelError: no causal language model by its config.
+    """
+    return _on_meta(directory, _config(directory))
+
+
+def stored_names(names: list[str], model: Any, checkpoint: Checkpoint) -> list[str]:
+    """What a checkpoint calls a parameter; nothing where it is kept in other pieces.
+
+    Args:
+        names: all its names in the model; a tied one has several.
+        model: see `model_on_meta`.
+        checkpoint: of the same directory.
+    """
+    stored = list(_stored(names, model.base_model_prefix, checkpoint))
+    if stored:
+        return stored
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    return _of_shape(parameters[names[0]].shape, list(parameters), model, checkpoint)
+
+
 def count_parameters(directory: Path) -> int:
     """The parameters of a model directory by its config, a tied table once."""
-    model = _on_meta(directory, _config(directory))
-    return sum(parameter.numel() for parameter in model.parameters())
+    return sum(parameter.numel() for parameter in model_on_meta(directory).parameters())
 
 
 def _config(directory: Path) -> Any:
