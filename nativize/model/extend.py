@@ -15,7 +15,7 @@ from nativize.artifact import Report, Workplace, write_json
 from nativize.errors import ModelError
 from nativize.model.checkpoint import Checkpoint, Rows, open_checkpoint, same_rows
 from nativize.model.directory import CONFIGS, copy_tokenizer
-from nativize.model.initialise import Pieces, mean_row, new_rows
+from nativize.model.initialise import Pieces, all_finite, mean_row, new_rows
 from nativize.model.tables import Table, count_parameters, find_tables
 from nativize.recipe import Extend
 from nativize.vocabulary import Encoder, Sizes, load_encoder, read_sizes
@@ -107,7 +107,7 @@ def _grown(
     rows = new_rows(old_VD, pieces, extend, is_head=table.is_head, generator=generator)
     behind = max(sizes.size, len(stored))
     fillers = mean_row(old_VD).to(stored.dtype).expand(sizes.padded_size - behind, -1)
-    if not torch.isfinite(rows).all() or not torch.isfinite(fillers).all():
+    if not all_finite(rows) or not all_finite(fillers):
         raise ModelError(
             f"{checkpoint.tensors[table.name].path}: {table.name} has numbers that are not finite,"
             " so that new rows would not be either; fetch the model again"
