@@ -8,7 +8,6 @@ from dagster import MetadataValue, TableRecord
 
 from nativize.artifact import REPORT, Accounts, Artifact, Count
 
-MOST_TEXT = 4_000
 MOST_CELL_TEXT = 160
 SPEAKING = frozenset("&<>\"'|`[]()*_~#\\!")
 """What HTML and Markdown read as more than itself."""
@@ -28,7 +27,8 @@ def metadata_of(artifact: Artifact) -> dict[str, object]:
     if artifact.report.accounts:
         shown["accounts"] = _funnel(artifact.report.accounts)
     for path in sorted((artifact.path / REPORT).glob("*")):
-        shown[path.stem.replace("_", " ")] = _shown(path)
+        if path.suffix in _SHOWN:
+            shown[path.stem.replace("_", " ")] = MetadataValue.md(_SHOWN[path.suffix](path))
     return shown
 
 
@@ -56,20 +56,20 @@ def _funnel_row(name: str, count: Count, whole: int) -> TableRecord:
     return TableRecord({"": name, "share of documents": share, **vars(count)})
 
 
-def _shown(path: Path) -> MetadataValue:
-    if path.suffix == ".png":
-        data = base64.b64encode(path.read_bytes()).decode()
-        return MetadataValue.md(f"![{escaped(path.stem)}](data:image/png;base64,{data})")
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if path.suffix == ".json" and "columns" in (table := json.loads(text)):
-        return MetadataValue.md(_table(table))
-    return MetadataValue.md(f"<pre>{escaped(text[:MOST_TEXT])}</pre>")
+def _picture(path: Path) -> str:
+    data = base64.b64encode(path.read_bytes()).decode()
+    return f"![{escaped(path.stem)}](data:image/png;base64,{data})"
 
 
-def _table(table: dict[str, list[list[object]]]) -> str:
+def _table(path: Path) -> str:
     """A table of a report as Markdown; long texts are cut, newlines shown as ⏎."""
+    table = json.loads(path.read_text(encoding="utf-8"))
     head, *rows = [[_cell(value) for value in line] for line in (table["columns"], *table["rows"])]
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
+
+
+_SHOWN = {".png": _picture, ".json": _table}
+"""How a report's file is shown, as Markdown; the UI has room for pictures and tables."""
 
 
 def _cell(value: object) -> str:
