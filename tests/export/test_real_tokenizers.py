@@ -8,7 +8,11 @@ import pytest
 from nativize.export.gguf_file import write_gguf
 from nativize.export.parity import Parity, Reference, compare
 from nativize.export.probes import probes
+from nativize.vocabulary import train_sentencepiece
 from nativize.vocabulary.byte_level import grow_byte_level
+from nativize.vocabulary.hugging_face import save_hugging_face
+from nativize.vocabulary.piece_model import read_model
+from nativize.vocabulary.rank import merge_by_rank, old_alphabet
 from tests.export.byte_level import rows_of, write_json, write_model
 from tests.vocabulary.composed import ENGLISH, JAPANESE, sentences
 
@@ -57,5 +61,21 @@ def test_llama_2_differs_on_no_text(shared_data: Path, tmp_path: Path) -> None:
     source = shared_data / "tokenizers" / "llama2"
     for name in ("tokenizer.model", "tokenizer.json"):
         shutil.copyfile(source / name, tmp_path / name)
+    parity = parity_of(tmp_path)
+    assert (parity.texts_base_cuts_differently, parity.texts_not_normalised) == (0, 0)
+
+
+def test_a_grown_llama_2_differs_on_no_text(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "tokenizers" / "llama2"
+    train_sentencepiece(sentences(JAPANESE), tmp_path / "pieces.model", size=160)
+    ranked = merge_by_rank(
+        read_model(source / "tokenizer.model"),
+        read_model(tmp_path / "pieces.model"),
+        old_alphabet(sentences(ENGLISH)),
+        source,
+    )
+    assert len(ranked.model.pieces) > 32_100
+    (tmp_path / "tokenizer.model").write_bytes(ranked.model.SerializeToString())
+    save_hugging_face(ranked.model, source, tmp_path)
     parity = parity_of(tmp_path)
     assert (parity.texts_base_cuts_differently, parity.texts_not_normalised) == (0, 0)

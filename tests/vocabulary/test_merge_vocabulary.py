@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sentencepiece import sentencepiece_model_pb2
 
 from nativize.artifact import standalone
@@ -16,6 +18,8 @@ from nativize.vocabulary import (
     read_sizes,
     train_sentencepiece,
 )
+from nativize.vocabulary.gates import Forms, disagreeing
+from nativize.vocabulary.hugging_face import to_hugging_face
 from nativize.vocabulary.merge import merge_classic
 from nativize.vocabulary.piece_model import (
     UNUSED,
@@ -48,6 +52,44 @@ def test_the_old_language_keeps_every_id(workshop: Path) -> None:
     before, after = load_encoder(workshop / "base"), load_encoder(workshop / "merged")
     lines = sentences(ENGLISH)
     assert before.encode(lines) == after.encode(lines)
+
+
+@pytest.fixture(scope="module")
+def forms(workshop: Path) -> tuple[Forms, Forms]:
+    """Base and merged vocabulary, each for sentencepiece and for Hugging Face."""
+    models = [read_model(workshop / name / "tokenizer.model") for name in ("base", "merged")]
+    before, after = (Forms(encoder_of(model), to_hugging_face(model)) for model in models)
+    return before, after
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+OLD_TEXT = st.text(st.sampled_from(sorted(old_alphabet(sentences(ENGLISH)))))
+BOTH_LANGUAGES = st.text(st.sampled_from(sorted(set("".join(sentences(JAPANESE + ENGLISH))))))
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=OLD_TEXT)
+def test_any_text_of_the_old_alphabet_keeps_its_ids(forms: tuple[Forms, Forms], text: str) -> None:
+    before, after = forms
+    assert after.encoder.encode([text]) == before.encoder.encode([text])
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=ANY_TEXT | BOTH_LANGUAGES)
+def test_any_text_comes_back_as_the_base_gives_it_back(
+    forms: tuple[Forms, Forms], text: str
+) -> None:
+    before, after = (one.encoder for one in forms)
+    assert after.decode(after.encode([text])) == before.decode(before.encode([text]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=ANY_TEXT | BOTH_LANGUAGES)
+def test_both_forms_cut_any_text_alike_that_they_cut_alike_before(
+    forms: tuple[Forms, Forms], text: str
+) -> None:
+    before, after = forms
+    assert disagreeing([text], after) == [] or disagreeing([text], before) == [text]
 
 
 def test_the_new_language_gets_shorter(workshop: Path) -> None:
