@@ -17,11 +17,13 @@ from nativize.artifact import standalone
 from nativize.chat.instruction import make_instruction_data
 from nativize.dedup.corpus import shard_names, shard_path
 from nativize.errors import CorpusError
-from nativize.recipe import Chat, Mixture
+from nativize.recipe import Chat, Mixture, load_recipe
+from nativize.road import road
 from nativize.tokens import TokenShards
 from nativize.vocabulary import load_encoder
 from tests.tokens.conftest import make_tokens
 
+TINY = Path(__file__).parent.parent / "e2e" / "tiny.toml"
 BUCKETS = ("head", "middle", "tail")
 
 
@@ -219,3 +221,20 @@ def test_the_report_says_what_each_stream_gives(
         assert row["disk / UTF-8"] == pytest.approx(2 / row["bytes per token"], abs=2e-3)
     picture = tmp_path / "tokens" / "report" / "mixture.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+# the road
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_dialogues_are_an_input_where_the_mixture_has_a_share_of_them(
+    tmp_path: Path, share: float
+) -> None:
+    text = TINY.read_text(encoding="utf-8")
+    path = tmp_path / "recipe.toml"
+    path.write_text(text.replace("[mixture]", f"[mixture]\ninstruction_share = {share}"))
+    stages = road(load_recipe(path))
+    assert ("instruction_data" in stages["token_shards"].inputs) == (share > 0)
+    names = list(stages)
+    for name, stage in stages.items():
+        assert all(names.index(before) < names.index(name) for before in stage.inputs)
