@@ -19,10 +19,10 @@ MEASURED_SAMPLES = 10_000
 
 COLUMNS = [
     "stream", "documents", "tokens", "samples", "tokens never seen", "share of all tokens",
-    "share asked", "share of the first samples", "epochs in 1 G tokens", "bytes per token",
+    "share asked", f"share of the first {MEASURED_SAMPLES:,} samples", "epochs in 1 G tokens", "bytes per token",
     "disk / UTF-8",
 ]  # fmt: skip
-ASKED, HAD, LIMIT = "#2a6f97", "#9aa5b1", "#c1121f"
+GIVEN, HAD, LIMIT = "#2a6f97", "#9aa5b1", "black"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _draw(
     except ImportError:
         log.info("%s is not drawn: matplotlib is missing (pip install 'nativize[train]')", path)
         return
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_shares(left, figures, measured)
     _draw_epochs(right, shards)
@@ -127,7 +127,7 @@ def _draw_shares(axes: Any, figures: Sequence[StreamFigures], measured: dict[str
     given = [100 * measured[one.name] for one in figures]
     for offset, heights, colour, label in (
         (-0.2, had, HAD, "of all tokens there are"),
-        (0.2, given, ASKED, f"of the first {MEASURED_SAMPLES:,} samples"),
+        (0.2, given, GIVEN, f"of the first {MEASURED_SAMPLES:,} samples"),
     ):
         places = [place + offset for place in range(len(figures))]
         bars = axes.bar(places, heights, width=0.38, color=colour, label=label)
@@ -135,7 +135,7 @@ def _draw_shares(axes: Any, figures: Sequence[StreamFigures], measured: dict[str
     axes.set_xticks(range(len(figures)), [one.name for one in figures])
     axes.set_ylabel("share of tokens, %")
     axes.margins(y=0.15)
-    axes.legend(frameon=False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
 
 
 def _draw_epochs(axes: Any, shards: TokenShards) -> None:
@@ -144,6 +144,7 @@ def _draw_epochs(axes: Any, shards: TokenShards) -> None:
         an_epoch = float(stream.blocks / stream.share) * shards.sequence_length
         axes.plot([0, longest], [0, longest / an_epoch], label=name)
     axes.axhline(shards.maximum_epochs, color=LIMIT, linestyle=":", label="mixture.maximum_epochs")
+    axes.xaxis.set_major_formatter(lambda tokens, _: f"{tokens / 1e6:g} M")
     axes.set_xlabel("tokens trained on")
     axes.set_ylabel("epochs of the stream")
-    axes.legend(frameon=False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)

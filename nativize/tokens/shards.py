@@ -86,17 +86,17 @@ class TokenShards:
         """Nothing, when a training of so many samples repeats no stream too often.
 
         Raises:
-            CorpusError: it does; names the stream, its epochs and the limit.
+            CorpusError: it does; names the most repeated stream, its epochs and the limit.
         """
-        for name, epochs in self.epochs(samples).items():
-            if epochs > self.maximum_epochs:
-                tokens = self.order.streams[name].blocks * self.sequence_length
-                raise CorpusError(
-                    f"{self.directory}: {samples} samples of {self.sequence_length} tokens go"
-                    f" {epochs:.1f} times through the {tokens:,} tokens of {name};"
-                    f" mixture.maximum_epochs is {self.maximum_epochs:g}. Train fewer steps, give"
-                    " it more text or a smaller share, or raise mixture.maximum_epochs"
-                )
+        epochs, name = max((often, name) for name, often in self.epochs(samples).items())
+        if epochs > self.maximum_epochs:
+            tokens = self.order.streams[name].blocks * self.sequence_length
+            raise CorpusError(
+                f"{self.directory}: {samples} samples of {self.sequence_length} tokens go"
+                f" {epochs:.1f} times through the {tokens:,} tokens of {name};"
+                f" mixture.maximum_epochs is {self.maximum_epochs:g}. Train fewer steps, give"
+                " it more text or a smaller share, or raise mixture.maximum_epochs"
+            )
 
     def digest(self) -> str:
         """What the samples are, content and order; a training resumes only on the same."""

@@ -123,7 +123,13 @@ def _tasks(
     stem = source.stream.replace("/", "-")
     if source.group == INSTRUCTION:
         digests = file_digests(source.directory)
-        read: dict[str, Any] = {file: digests[file] for file in ("train.jsonl", "template.json")}
+        files = ("train.jsonl", "template.json")
+        if not digests.keys() >= set(files):
+            raise CorpusError(
+                f"{source.directory}: no instruction data, for {' or '.join(files)} is missing;"
+                " name what instruction_data made, or materialise it again"
+            )
+        read: dict[str, Any] = {file: digests[file] for file in files}
         name = f"{stem}-dialogues"
         arguments: tuple[Any, ...] = (source.directory, name, marks, bits)
         yield ShardTask(name, {**encoding, "data": read}, (vocabulary_dir, *arguments))

@@ -20,6 +20,8 @@ from nativize.errors import CorpusError
 from nativize.recipe import Chat, Mixture, load_recipe
 from nativize.road import road
 from nativize.tokens import TokenShards
+from nativize.tokens.encode import encode_dialogues
+from nativize.tokens.packing import Marks
 from nativize.vocabulary import load_encoder
 from tests.tokens.conftest import make_tokens
 
@@ -144,17 +146,15 @@ def test_dialogues_are_told_as_the_template_tells_them(
 def test_half_of_a_surrogate_pair_costs_its_dialogue_alone(
     mixed: Path, dialogues: Path, tmp_path: Path
 ) -> None:
-    from nativize.tokens.encode import encode_dialogues
-    from nativize.tokens.packing import Marks
-
     report = encode_dialogues(mixed / "merged", dialogues, "x", Marks(1, 2), 16, tmp_path)
     assert report.accounts is not None
     assert report.accounts.dropped["lone_surrogate"].documents == 1
 
 
 def test_a_share_of_dialogues_needs_dialogues(mixed: Path, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="no instruction data"):
-        make_tokens(mixed, tmp_path / "tokens", instruction_share=0.2)
+    for given in (None, mixed / "new"):
+        with pytest.raises(CorpusError, match="no instruction data"):
+            make_tokens(mixed, tmp_path / "tokens", instruction=given, instruction_share=0.2)
 
 
 # marks
@@ -214,7 +214,11 @@ def test_the_report_says_what_each_stream_gives(
     table = json.loads((tmp_path / "tokens" / "report" / "mixture.json").read_text())
     rows = {row[0]: dict(zip(table["columns"], row, strict=True)) for row in table["rows"]}
     assert list(rows) == list(shards.order.streams)
-    assert rows["replay"]["share asked"] == rows["replay"]["share of the first samples"] == "10.00%"
+    assert (
+        rows["replay"]["share asked"]
+        == rows["replay"]["share of the first 10,000 samples"]
+        == "10.00%"
+    )
     for name, row in rows.items():
         assert row["samples"] == shards.order.streams[name].blocks
         assert row["tokens"] == 64 * row["samples"] + row["tokens never seen"]
