@@ -19,8 +19,8 @@ MEASURED_SAMPLES = 10_000
 
 COLUMNS = [
     "stream", "documents", "tokens", "samples", "tokens never seen", "share of all tokens",
-    "share asked", f"share of the first {MEASURED_SAMPLES:,} samples", "epochs in 1 G tokens", "bytes per token",
-    "disk / UTF-8",
+    "share asked", f"share of the first {MEASURED_SAMPLES:,} samples", "epochs in 1 G tokens",
+    "bytes per token", "disk / UTF-8",
 ]  # fmt: skip
 GIVEN, HAD, LIMIT = "#2a6f97", "#9aa5b1", "black"
 
