@@ -37,6 +37,10 @@ class ModelError(NativizeError):
     """A model does not fit: its tokenizer, its shapes or its files."""
 
 
+class BudgetError(NativizeError):
+    """A training cannot be reckoned, or does not fit the hardware that the recipe names."""
+
+
 class TrainingError(NativizeError):
     """A training cannot start or had to stop; it can be resumed."""
 

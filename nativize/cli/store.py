@@ -1,15 +1,17 @@
 """Commands on the store: plan, why, gc."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
 
 from nativize.artifact import ArtifactStore
 from nativize.artifact.collect import collect_garbage, find_garbage
+from nativize.budget import budgets, disk_of, hardware_table, json_of, lines_of, model_of
 from nativize.cli.output import as_json, show
-from nativize.errors import ArtifactError
-from nativize.forecast import forecast
+from nativize.errors import ArtifactError, NativizeError
+from nativize.forecast import Forecast, forecast
 from nativize.home import nativize_home
 from nativize.recipe import Recipe, load_recipe
 from nativize.road import road
@@ -29,18 +31,32 @@ recipe_option = click.option(
 
 
 @click.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("recipe", type=click.Path(path_type=Path), required=False)
+@click.option("--list-hardware", is_flag=True, help="Say which GPUs [trainer] hardware can name.")
 @home
 @as_json
-def plan(recipe: Path, home: Path, as_json: bool) -> None:
-    """Say what walking RECIPE would do now: what is current, what is built, and why."""
-    loaded = load_recipe(recipe)
-    futures = forecast(loaded, ArtifactStore(home / "store", loaded.name))
-    if as_json:
-        show([vars(future) for future in futures])
+def plan(recipe: Path | None, list_hardware: bool, home: Path, as_json: bool) -> None:
+    """Say what walking RECIPE would do now, and what its trainings would need and cost.
+
+    Ends with code 1 where a training does not fit the hardware that the recipe names.
+    """
+    if list_hardware:
+        show(hardware_table())
         return
-    lines = [f"{f.stage:24} {f.state:8} {'; '.join(f.why[:3])}" for f in futures]
-    show([*lines, "", *_trainings(loaded)])
+    if recipe is None:
+        raise click.UsageError("name a RECIPE, or ask for --list-hardware")
+    loaded = load_recipe(recipe)
+    store = ArtifactStore(home / "store", loaded.name)
+    futures = _futures(loaded, store)
+    model, trainings = model_of(loaded, store), budgets(loaded, store)
+    disk = disk_of(loaded, store, trainings)
+    if as_json:
+        stages = futures if isinstance(futures, str) else [vars(future) for future in futures]
+        show({"stages": stages, **json_of(model, trainings, disk)})
+    else:
+        show([*_road(futures), "", *lines_of(model, trainings, disk)])
+    if any(budget.fits is False for budget in trainings):
+        sys.exit(1)
 
 
 @click.command()
@@ -84,9 +100,15 @@ def gc(keep: int, yes: bool, home: Path, as_json: bool) -> None:
     show([*(f"{g.path}  {g.reason}" for g in garbage), f"{len(garbage)} {done}, {size:,} bytes"])
 
 
-def _trainings(recipe: Recipe) -> list[str]:
-    lines = ["training            steps  tokens a step          tokens"]
-    for stage in recipe.stage:
-        tokens = stage.steps * stage.batch_tokens
-        lines.append(f"{stage.name:18}{stage.steps:7,}{stage.batch_tokens:15,}{tokens:16,}")
-    return lines
+def _futures(recipe: Recipe, store: ArtifactStore) -> list[Forecast] | str:
+    """Every stage's future; or why there is none to tell, such as a crawl that is not there yet."""
+    try:
+        return forecast(recipe, store)
+    except NativizeError as error:
+        return str(error)
+
+
+def _road(futures: list[Forecast] | str) -> list[str]:
+    if isinstance(futures, str):
+        return [f"what is stale cannot be said: {' '.join(futures.split())}"]
+    return [f"{f.stage:24} {f.state:8} {'; '.join(f.why[:3])}" for f in futures]
