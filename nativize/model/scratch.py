@@ -52,10 +52,7 @@ def train_scratch(
         stage=_as_stage(scratch),
         sequence_length=CONTEXT,
         batch_samples=max(1, scratch.batch_tokens // CONTEXT),
-        micro_batch_samples=trainer.micro_batch_samples,
-        save_every_steps=trainer.save_every_steps,
-        log_every_steps=trainer.log_every_steps,
-        device=trainer.device,
+        trainer=trainer,
         work_dir=place.scratch / "training",
         output_dir=trained,
     )

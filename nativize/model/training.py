@@ -35,6 +35,7 @@ def train_stage(
             f"stage {stage.name}: batch_tokens = {stage.batch_tokens} is less than one sample of"
             f" {shards.sequence_length} tokens; raise it, or lower mixture.sequence_length"
         )
+    shards.refuse_too_many_epochs(stage.steps * batch_samples)
     job = Job(
         kind="tokens",
         model=model,
@@ -44,10 +45,7 @@ def train_stage(
         stage=stage,
         sequence_length=shards.sequence_length,
         batch_samples=batch_samples,
-        micro_batch_samples=trainer.micro_batch_samples,
-        save_every_steps=trainer.save_every_steps,
-        log_every_steps=trainer.log_every_steps,
-        device=trainer.device,
+        trainer=trainer,
         work_dir=place.scratch / "training",
         output_dir=place.out,
     )

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from nativize.errors import NativizeError
-from nativize.train.job import read_job
+from nativize.train import command
+from nativize.train.job import Job, read_job
 from nativize.train.launch import PARENT
 from nativize.train.metrics import OnLog
 from nativize.train.noise import silence_libraries
@@ -20,37 +21,80 @@ ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     # a training has no business on the network
     "HF_HUB_OFFLINE": "1",
-    # one process, one device: Trainer would spread a batch over all it sees, and enlarge it
-    "CUDA_VISIBLE_DEVICES": "0",
 }
 """Set before torch is imported, unless the caller set them."""
 
 
-def main(on_log: OnLog | None = None) -> int:
+def main(on_log: OnLog | None = None, module: str = "nativize.train") -> int:
     """Exit code 0 when the result is in the job's output directory.
 
     Args:
-        on_log: called with every line of the log.
+        on_log: called with every line of the log, in the one process that writes it.
+        module: what this is run as; the processes that it starts are run as the same.
     """
     if len(sys.argv) != 2:
-        sys.stderr.write("usage: python -m nativize.train job.json\n")
+        sys.stderr.write(f"usage: python -m {module} job.json\n")
         return 2
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # stop at once: checkpoints are whole or unseen
     _die_with_parent()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    # what DeepSpeed compiles at its first use wants ninja, which lies beside this Python
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("nativize").setLevel(logging.INFO)
+    if os.environ.get("RANK", "0") == "0":
+        logging.getLogger("nativize").setLevel(logging.INFO)
     silence_libraries()
     try:
-        read_job(Path(sys.argv[1]))  # a wrong job is refused before torch takes its seconds
+        path = Path(sys.argv[1])
+        job = read_job(path)  # a wrong job is refused before torch takes its seconds
+        if "RANK" not in os.environ:
+            code = _start_processes(job, path, module)
+            if code is not None:
+                return code
         from nativize.train.run import run_job
 
-        run_job(Path(sys.argv[1]), on_log=on_log)
+        run_job(path, on_log=on_log)
     except NativizeError as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1
     return 0
+
+
+def _start_processes(job: Job, path: Path, module: str) -> int | None:
+    """The exit code of all processes of a training; None when this process is the only one."""
+    trainer = job.trainer
+    node = command.this_node(os.environ, trainer)
+    if node is None:
+        return _start_nodes(job, path, module)
+    processes = command.processes_per_node(trainer)
+    if node.count * processes == 1:
+        return None
+    os.environ[PARENT] = str(os.getpid())  # torchrun keeps this number
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    words = command.torchrun(node, processes, path, module)
+    os.execv(words[0], words)
+
+
+def _start_nodes(job: Job, path: Path, module: str) -> int:
+    trainer = job.trainer
+    os.environ.pop(PARENT, None)  # a number that means nothing on another host
+    if trainer.launcher == "slurm":
+        words = command.srun(trainer, path, module)
+        os.execvp(words[0], words)
+    if trainer.launcher == "ray":
+        from nativize.train.on_ray import run_on_ray
+
+        return run_on_ray(trainer, path, module)
+    hosts = command.read_hostfile(Path(trainer.hostfile or ""))[: trainer.nodes]
+    port = command.port_of(os.environ)
+    nodes = [command.Node(rank, len(hosts), hosts[0], port) for rank in range(len(hosts))]
+    return command.run_all(
+        [
+            command.ssh(host, node, path, module, os.environ)
+            for host, node in zip(hosts, nodes, strict=True)
+        ]
+    )
 
 
 def _die_with_parent() -> None:

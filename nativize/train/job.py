@@ -11,21 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nativize.artifact import write_json
 from nativize.errors import TrainingError
-from nativize.recipe import TrainStage, identity
+from nativize.recipe import Trainer, TrainStage, identity
 
-EXECUTION_FIELDS = frozenset(
-    {
-        "model",
-        "overlays",
-        "data",
-        "micro_batch_samples",
-        "save_every_steps",
-        "log_every_steps",
-        "device",
-        "work_dir",
-        "output_dir",
-    }
-)
+EXECUTION_FIELDS = frozenset({"model", "overlays", "data", "trainer", "work_dir", "output_dir"})
 
 
 class Job(BaseModel):
@@ -41,25 +29,19 @@ class Job(BaseModel):
     stage: TrainStage = Field(description="What is trained, and how.")
     sequence_length: int = Field(ge=2, description="Tokens in a sample, at most.")
     batch_samples: int = Field(ge=1, description="Samples in one optimiser step.")
-    micro_batch_samples: int = Field(8, ge=1, description="Samples in one forward pass, at most.")
-    save_every_steps: int = Field(100, ge=1)
-    log_every_steps: int = Field(10, ge=1)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    new_rows: tuple[int, int] | None = Field(
+        None, description="First id of the new tokens, and the one behind their last."
+    )
     chat_template: str = Field("", description="Jinja template of the dialogues; chat only.")
+    trainer: Trainer = Field(default_factory=Trainer, description="Where and how it runs.")
     work_dir: Path = Field(description="Checkpoints and the running log; kept for resuming.")
     output_dir: Path = Field(description="Where the result appears, whole or not at all.")
 
     @property
-    def micro_batch(self) -> int:
-        """The largest divisor of the batch that is no larger than asked for."""
-        most = min(self.micro_batch_samples, self.batch_samples)
-        return next(size for size in range(most, 0, -1) if self.batch_samples % size == 0)
-
-    @property
     def save_steps(self) -> int:
         """Steps between checkpoints: a multiple of the log's, so that a resumed log is equal."""
-        logs = -(-self.save_every_steps // self.log_every_steps)
-        return logs * self.log_every_steps
+        logs = -(-self.trainer.save_every_steps // self.trainer.log_every_steps)
+        return logs * self.trainer.log_every_steps
 
     def identity(self) -> dict[str, Any]:
         """What the result depends on, as plain JSON values."""

@@ -3,6 +3,7 @@
 import collections
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,10 @@ PARENT = "NATIVIZE_TRAINER_PARENT"
 
 GRACE_SECONDS = 5.0
 LAST_LINES = 20
+NOISE_LINES = 100
+"""What torchrun and other processes may still say behind the line that matters."""
+
+OURS = re.compile(r"[A-Z]\w*Error: ")
 
 
 def run_here(
@@ -55,7 +60,7 @@ def run_here(
         raise
     if status != 0:
         how = f"signal {-status}" if status < 0 else f"exit code {status}"
-        raise TrainingError(f"training of {job} ended with {how}:\n" + "\n".join(last_lines))
+        raise TrainingError(f"training of {job} ended with {how}:\n" + "\n".join(_why(last_lines)))
 
 
 def end_process_group(process: subprocess.Popen[str]) -> None:
@@ -70,11 +75,17 @@ def end_process_group(process: subprocess.Popen[str]) -> None:
 
 
 def _follow(process: subprocess.Popen[str]) -> list[str]:
-    last_lines: collections.deque[str] = collections.deque(maxlen=LAST_LINES)
+    last_lines: collections.deque[str] = collections.deque(maxlen=LAST_LINES + NOISE_LINES)
     for line in process.stderr or ():
         last_lines.append(line.rstrip())
         log.info("%s", line.rstrip())
     return list(last_lines)
+
+
+def _why(lines: list[str]) -> list[str]:
+    """The last lines up to the trainer's own last word, where it had one."""
+    words = [number for number, line in enumerate(lines, 1) if OURS.match(line)]
+    return lines[: words[-1] if words else None][-LAST_LINES:]
 
 
 def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:

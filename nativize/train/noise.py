@@ -10,3 +10,5 @@ def silence_libraries() -> None:
     logging.getLogger("DeepSpeed").addFilter(lambda record: record.levelno > logging.WARNING)
     # transformers warns of names that it uses itself
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    # torch warns of names that DeepSpeed uses, twice a step
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")

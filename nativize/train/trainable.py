@@ -1,14 +1,14 @@
 """Which parameters a stage trains.
 
-Four sets: embeddings (input embedding and head), lora (adapters on the projections, with the
-embeddings if asked), freeze (the last layers, everything else fixed) and full.
+Four sets: embeddings (input embedding, with the head, or the new rows of both alone), lora
+(adapters on the projections, with the embeddings if asked), freeze (the first and last layers,
+everything else fixed) and full.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftConfig, TrainableTokensConfig, get_peft_model
 from torch import nn
 
 from nativize.errors import TrainingError
@@ -16,7 +16,7 @@ from nativize.recipe import Lora, TrainStage
 
 
 @dataclass(frozen=True)
-class Share:
+class TrainableShare:
     """How much of a model is trained."""
 
     trainable: int
@@ -27,10 +27,26 @@ class Share:
         return self.trainable / self.total
 
 
-def prepare_trainable(model: Any, stage: TrainStage) -> Any:
-    """The model with exactly the stage's parameters trainable; a peft model for lora."""
-    if stage.trainable == "lora":
-        return get_peft_model(model, lora_config(model, stage.lora))
+def is_adapter(stage: TrainStage) -> bool:
+    """Whether a stage leaves an adapter, not tensors of the plain model."""
+    new_rows = stage.trainable == "embeddings" and stage.embeddings == "new_rows"
+    return stage.trainable == "lora" or new_rows
+
+
+def prepare_trainable(
+    model: Any, stage: TrainStage, new_rows: tuple[int, int] | None = None
+) -> Any:
+    """The model with exactly the stage's parameters trainable; a peft model for adapters.
+
+    Args:
+        model: the plain model.
+        stage: what is trained.
+        new_rows: first id of the new tokens, and the one behind their last.
+    Raises:
+        TrainingError: a target names no module, there are fewer layers, or no new rows.
+    """
+    if is_adapter(stage):
+        return get_peft_model(model, _adapter_config(model, stage, new_rows))
     chosen = {id(parameter) for parameter in _chosen_parameters(model, stage)}
     for parameter in model.parameters():
         parameter.requires_grad_(id(parameter) in chosen)
@@ -52,6 +68,7 @@ def lora_config(model: Any, lora: Lora) -> LoraConfig:
     return LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
+        use_rslora=lora.rank_stabilised,
         lora_dropout=lora.dropout,
         target_modules=sorted(lora.targets),
         modules_to_save=embeddings if lora.embeddings else None,
@@ -73,7 +90,7 @@ def is_tied(model: Any) -> bool:
     return head is not None and head.weight is model.get_input_embeddings().weight
 
 
-def trainable_share(model: nn.Module) -> Share:
+def trainable_share(model: nn.Module) -> TrainableShare:
     """Counted parameters of the model and its adapters; tied ones count once.
 
     peft keeps the frozen original beside each module it trains in full; that copy is no
@@ -82,31 +99,49 @@ def trainable_share(model: nn.Module) -> Share:
     parameters = [
         parameter for name, parameter in model.named_parameters() if ".original_module." not in name
     ]
-    trainable = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
-    return Share(trainable, sum(parameter.numel() for parameter in parameters))
+    trainable = sum(_count(parameter) for parameter in parameters if parameter.requires_grad)
+    return TrainableShare(trainable, sum(map(_count, parameters)))
 
 
-def trained_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    """The trained parameters by their full names, contiguous on the CPU."""
-    return {
-        name: parameter.detach().cpu().contiguous()
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
+def _count(parameter: nn.Parameter) -> int:
+    """Its numbers; of one that ZeRO-3 has spread over processes all of them."""
+    return int(getattr(parameter, "ds_numel", parameter.numel()))
+
+
+def _adapter_config(model: Any, stage: TrainStage, new_rows: tuple[int, int] | None) -> PeftConfig:
+    if stage.trainable == "lora":
+        return lora_config(model, stage.lora)
+    first, end = new_rows or (0, 0)
+    if first >= end:
+        raise TrainingError(
+            f"stage {stage.name}: embeddings = 'new_rows', but the vocabulary has no new tokens;"
+            " use input_and_head, or a vocabulary.mode that adds some"
+        )
+    names = embedding_module_names(model)[: 1 if is_tied(model) else None]
+    return TrainableTokensConfig(
+        token_indices=list(range(first, end)), target_modules=names, task_type="CAUSAL_LM"
+    )
 
 
 def _chosen_parameters(model: Any, stage: TrainStage) -> list[nn.Parameter]:
     if stage.trainable == "full":
         return list(model.parameters())
     if stage.trainable == "embeddings":
-        modules = [model.get_input_embeddings(), model.get_output_embeddings()]
+        modules = [model.get_input_embeddings()]
+        if stage.embeddings == "input_and_head":
+            modules.append(model.get_output_embeddings())
         return [p for module in modules if module is not None for p in module.parameters()]
     layers = _layers(model)
-    if stage.train_last_layers > len(layers):
+    asked = max(stage.train_first_layers, stage.train_last_layers)
+    if asked > len(layers):
         raise TrainingError(
-            f"train_last_layers = {stage.train_last_layers}, but the model has {len(layers)} layers"
+            f"stage {stage.name}: {asked} layers to train, but the model has {len(layers)}"
         )
-    return [p for layer in layers[-stage.train_last_layers :] for p in layer.parameters()]
+    chosen = {
+        *range(stage.train_first_layers),
+        *range(len(layers) - stage.train_last_layers, len(layers)),
+    }
+    return [parameter for number in sorted(chosen) for parameter in layers[number].parameters()]
 
 
 def _layers(model: Any) -> nn.ModuleList:

@@ -1,6 +1,8 @@
 """What each training changes, and what it refuses."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import torch
@@ -45,8 +47,10 @@ def test_the_loss_falls_and_every_logged_step_is_a_line(tiny: Tiny, tmp_path: Pa
 def test_the_micro_batch_changes_no_gradient(tiny: Tiny, tmp_path: Path) -> None:
     """Accumulated over 4, 2 or 1 passes the loss is the same but for float32 rounding."""
     last = []
-    for size in (1, 3, 4):  # 3 does not divide the batch of 4: the next lower divisor is taken
-        job = written_job(tiny, tmp_path / str(size), stage("full"), micro_batch_samples=size)
+    for size in (1, 3, 4):  # 3 does not divide the batch of 4: two passes of 2
+        job = written_job(
+            tiny, tmp_path / str(size), stage("full"), trainer={"micro_batch_samples": size}
+        )
         run_job(job)
         last.append(read_metrics(tmp_path / str(size) / "out" / "metrics.jsonl")[-1]["loss"])
     assert last == pytest.approx([last[0]] * 3, abs=1e-4)
@@ -127,7 +131,12 @@ def test_dropout_of_lora_is_at_work_and_repeats(tiny: Tiny, tmp_path: Path) -> N
 
 
 def written_job(
-    tiny: Tiny, root: Path, training: object, out: str = "out", **fields: object
+    tiny: Tiny,
+    root: Path,
+    training: object,
+    out: str = "out",
+    trainer: Mapping[str, object] = MappingProxyType({}),
+    **fields: object,
 ) -> Path:
     from nativize.tokens import TokenShards
 
@@ -139,9 +148,7 @@ def written_job(
         "stage": training,
         "sequence_length": 32,
         "batch_samples": 4,
-        "save_every_steps": 2,
-        "log_every_steps": 1,
-        "device": "cpu",
+        "trainer": {"device": "cpu", "save_every_steps": 2, "log_every_steps": 1, **trainer},
         "work_dir": root / "work",
         "output_dir": root / out,
         **fields,
