@@ -81,4 +81,21 @@ def readme_table(content: Mapping[str, Any]) -> str:
             f" | {row['english_lines_changed']:,} | {row['unreachable']:,}"
             f" | {row['mismatches_added']:,} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_growth_lines(content)])
+
+
+def _growth_lines(content: Mapping[str, Any]) -> list[str]:
+    """Seconds of the processor and memory by the size of the text, where they were measured."""
+    if not content.get("growth"):
+        return []
+    return [
+        "",
+        f"| {content['pieces']:,} pieces of | characters | training | merging | highest memory |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {point['megabytes']:,} MB | {point['characters'] / 1e6:,.0f} million"
+            f" | {point['train_seconds']:,.0f} s | {point['merge_seconds']:.1f} s"
+            f" | {point['peak_mb'] / 1e3:.1f} GB |"
+            for point in content["growth"]
+        ),
+    ]

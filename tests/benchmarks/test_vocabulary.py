@@ -12,6 +12,7 @@ from benchmarks.vocabulary import (
     OUR_BYTES,
     OURS,
     PUBLISHED,
+    Grown,
     agreeing,
     exchanged,
     figures_of,
@@ -67,6 +68,14 @@ def test_the_readmes_table_has_a_line_for_every_vocabulary() -> None:
     lines = readme_table({"rows": [asdict(one) for one in rows]}).split("\n")
     assert lines[-1] == "| ja: nativize | 10 | 0.500 | 0.700 | 0.600 | 0 | 2 | 3 |"
     assert {line.count("|") for line in lines} == {9}
+
+
+def test_the_readme_says_time_and_memory_where_they_were_measured() -> None:
+    point = Grown(1_000, 378_000_000, 16_000, 400.4, 2.04, 12_345.6)
+    content = {"pieces": 16_000, "rows": [], "growth": [asdict(point)]}
+    lines = readme_table(content).split("\n")
+    assert lines[-3].startswith("| 16,000 pieces of |")
+    assert lines[-1] == "| 1,000 MB | 378 million | 400 s | 2.0 s | 12.3 GB |"
 
 
 def test_lines_that_are_compared_are_spread_over_all(monkeypatch: pytest.MonkeyPatch) -> None:
