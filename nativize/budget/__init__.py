@@ -9,7 +9,7 @@ from nativize.budget.flops import flops_per_token
 from nativize.budget.hardware import find_hardware, hardware_table, peak_flops
 from nativize.budget.memory import Memory, Setup, memory_of
 from nativize.budget.model import Model, model_of
-from nativize.budget.plan import Budget, budgets, planned
+from nativize.budget.plan import Budget, budgets, find_budget, planned
 from nativize.budget.remedies import refuse_what_cannot_fit, remedies
 from nativize.budget.shapes import Shapes, read_shapes, shapes_of
 from nativize.budget.table import json_of, lines_of
@@ -24,6 +24,7 @@ __all__ = [
     "Trained",
     "budgets",
     "disk_of",
+    "find_budget",
     "find_hardware",
     "flops_per_token",
     "hardware_table",

@@ -160,17 +160,22 @@ def planned(recipe: Recipe, store: ArtifactStore, name: str) -> dict[str, float]
     Raises:
         BudgetError: the base's shapes or the hardware are not known.
     """
-    for budget in budgets(recipe, store):
-        if budget.stage == name:
-            figures = {
-                "planned_memory_gib": budget.memory.total / 2**30,
-                "planned_tokens_per_second": budget.tokens_a_second,
-                "planned_hours": budget.hours,
-                "planned_cost": budget.cost,
-                "planned_flops": budget.flops,
-            }
-            return {key: round(value, 4) for key, value in figures.items() if value is not None}
-    return {}
+    budget = find_budget(recipe, store, name)
+    if budget is None:
+        return {}
+    figures = {
+        "planned_memory_gib": budget.memory.total / 2**30,
+        "planned_tokens_per_second": budget.tokens_a_second,
+        "planned_hours": budget.hours,
+        "planned_cost": budget.cost,
+        "planned_flops": budget.flops,
+    }
+    return {key: round(value, 4) for key, value in figures.items() if value is not None}
+
+
+def find_budget(recipe: Recipe, store: ArtifactStore, name: str) -> Budget | None:
+    """The budget of the training behind an asset, None for other assets."""
+    return next((b for b in budgets(recipe, store) if b.stage == name), None)
 
 
 def _of_chat(recipe: Recipe, store: ArtifactStore, chat: Chat, model: Model) -> Budget:

@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from nativize.artifact import ArtifactStore
 from nativize.budget.memory import Setup
-from nativize.budget.plan import Budget, with_setup
+from nativize.budget.plan import Budget, find_budget, with_setup
 from nativize.errors import BudgetError
+from nativize.recipe import Recipe
 
 GPUS = (2, 4, 8)
 """Of one node, as clouds rent them."""
 
-MOST_PAIRS = 6
+MOST_TOGETHER = 3
+MOST_NAMED = 8
 
 Proposal = tuple[str, str, Setup]
 """What is changed, the recipe's lines, and the setup with them."""
@@ -25,30 +28,26 @@ class Change:
 
 
 def remedies(budget: Budget) -> list[Change]:
-    """Single changes with which it fits, of each kind the least; if there is none, pairs.
+    """Changes with which it fits: single ones, of each kind the least; or two together, or three.
 
     Args:
         budget: of a training that does not fit.
     """
-    single = _that_fit(budget, _changes(budget.setup))
-    if single:
-        return single
-    pairs = (
-        (f"{kind}+{other}", f"{first} and {second}", both)
-        for kind, first, changed in _changes(budget.setup)
-        for other, second, both in _changes(changed)
-        if kind < other
-    )
-    return sorted(_that_fit(budget, pairs), key=lambda change: -change.total)[:MOST_PAIRS]
+    for together in range(1, MOST_TOGETHER + 1):
+        found = _that_fit(budget, _combined(budget.setup, together))
+        if found:
+            return sorted(found, key=lambda change: -change.total)[:MOST_NAMED]
+    return []
 
 
-def refuse_what_cannot_fit(budget: Budget) -> None:
-    """Nothing, where a training fits or no hardware is named.
+def refuse_what_cannot_fit(recipe: Recipe, store: ArtifactStore, name: str) -> None:
+    """Nothing, where the training of an asset fits, or the recipe names no hardware.
 
     Raises:
         BudgetError: it cannot fit; names the sum, the GPU and every change that would help.
     """
-    if budget.fits is False:
+    budget = find_budget(recipe, store, name) if recipe.trainer.hardware else None
+    if budget and budget.fits is False:
         raise BudgetError("\n".join(refusal(budget)))
 
 
@@ -74,6 +73,18 @@ def _that_fit(budget: Budget, proposals: Iterable[Proposal]) -> list[Change]:
         if changed.fits:
             found[kind] = Change(lines, changed.memory.total)
     return list(found.values())
+
+
+def _combined(setup: Setup, together: int, after: str = "") -> Iterator[Proposal]:
+    """Every combination of so many changes of different kinds, kinds in order, one engine."""
+    for kind, lines, changed in _changes(setup):
+        if kind <= after or kind.split(":")[0] == after.split(":")[0]:
+            continue
+        if together == 1:
+            yield kind, lines, changed
+            continue
+        for others, more, setup_with_all in _combined(changed, together - 1, kind):
+            yield f"{kind}, {others}", f"{lines} and {more}", setup_with_all
 
 
 def _changes(setup: Setup) -> Iterator[Proposal]:
@@ -112,12 +123,12 @@ def _engines(setup: Setup) -> Iterator[Proposal]:
         for zero, what in ((2, "optimizer"), (3, "optimizer"), (3, "parameters")):
             if zero >= trainer.zero_stage:
                 moved = _trainer(setup, zero_stage=zero, offload=what)
-                yield "offload", f'zero_stage = {zero} with offload = "{what}"', moved
+                yield "engine: offload", f'zero_stage = {zero} with offload = "{what}"', moved
     for gpus in GPUS:
         for zero in (2, 3):
             if gpus > max(1, trainer.processes):
                 spread = _trainer(setup, processes=gpus, zero_stage=max(zero, trainer.zero_stage))
-                yield "GPUs", f"processes = {gpus} with zero_stage = {zero}", spread
+                yield "engine: GPUs", f"processes = {gpus} with zero_stage = {zero}", spread
 
 
 def _trainer(setup: Setup, **changes: object) -> Setup:

@@ -47,14 +47,16 @@ def plan(recipe: Path | None, list_hardware: bool, home: Path, as_json: bool) ->
         raise click.UsageError("name a RECIPE, or ask for --list-hardware")
     loaded = load_recipe(recipe)
     store = ArtifactStore(home / "store", loaded.name)
-    futures = _futures(loaded, store)
+    stages = _stages(loaded, store)
+    if not as_json:
+        show([*_road(stages), ""])  # before a budget that may be refused
     model, trainings = model_of(loaded, store), budgets(loaded, store)
     disk = disk_of(loaded, store, trainings)
     if as_json:
-        stages = futures if isinstance(futures, str) else [vars(future) for future in futures]
-        show({"stages": stages, **json_of(model, trainings, disk)})
+        rows = stages if isinstance(stages, str) else [vars(future) for future in stages]
+        show({"stages": rows, **json_of(model, trainings, disk)})
     else:
-        show([*_road(futures), "", *lines_of(model, trainings, disk)])
+        show(lines_of(model, trainings, disk))
     if any(budget.fits is False for budget in trainings):
         sys.exit(1)
 
@@ -100,7 +102,7 @@ def gc(keep: int, yes: bool, home: Path, as_json: bool) -> None:
     show([*(f"{g.path}  {g.reason}" for g in garbage), f"{len(garbage)} {done}, {size:,} bytes"])
 
 
-def _futures(recipe: Recipe, store: ArtifactStore) -> list[Forecast] | str:
+def _stages(recipe: Recipe, store: ArtifactStore) -> list[Forecast] | str:
     """Every stage's future; or why there is none to tell, such as a crawl that is not there yet."""
     try:
         return forecast(recipe, store)
@@ -108,7 +110,7 @@ def _futures(recipe: Recipe, store: ArtifactStore) -> list[Forecast] | str:
         return str(error)
 
 
-def _road(futures: list[Forecast] | str) -> list[str]:
-    if isinstance(futures, str):
-        return [f"what is stale cannot be said: {' '.join(futures.split())}"]
-    return [f"{f.stage:24} {f.state:8} {'; '.join(f.why[:3])}" for f in futures]
+def _road(stages: list[Forecast] | str) -> list[str]:
+    if isinstance(stages, str):
+        return [f"what is stale cannot be said: {' '.join(stages.split())}"]
+    return [f"{f.stage:24} {f.state:8} {'; '.join(f.why[:3])}" for f in stages]

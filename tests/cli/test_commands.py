@@ -104,12 +104,12 @@ def test_vocabulary_tokens_and_models_are_made_from_directories(
 
 def test_plan_and_why_say_what_a_change_costs(traveller: Traveller) -> None:
     home = ["--home", traveller.home / "nativize", "--json"]
-    rows = json.loads(run("plan", traveller.recipe_path, *home).stdout)
+    rows = json.loads(run("plan", traveller.recipe_path, *home).stdout)["stages"]
     assert {row["state"] for row in rows} == {"current"}
     traveller.edit("learning_rate = 2e-3", "learning_rate = 7e-3")
     states = {
         row["stage"]: row["state"]
-        for row in json.loads(run("plan", traveller.recipe_path, *home).stdout)
+        for row in json.loads(run("plan", traveller.recipe_path, *home).stdout)["stages"]
     }
     assert states["embedding_checkpoints"] == "current"
     assert (states["lora_checkpoints"], states["gguf_export"]) == ("build", "follows")
