@@ -5,21 +5,22 @@ The stages stand here and need no torch. Functions: `instruction.make_instructio
 """
 
 from nativize.artifact import Stage
+from nativize.model import TRAINING_LOGS
 
 INSTRUCT = Stage(name="instruction_data", version=1, group="chat", reads=("chat.template",))
 
 SFT = Stage(
     name="sft_checkpoints",
-    version=1,
+    version=2,
     group="chat",
     inputs=("pretrained_model", "instruction_data"),
     reads=("chat",),
-    volatile=("metrics.jsonl",),
+    volatile=TRAINING_LOGS,
 )
 
 SFT_MODEL = Stage(
     name="sft_model",
-    version=1,
+    version=2,
     group="chat",
     inputs=("pretrained_model", "sft_checkpoints"),
 )

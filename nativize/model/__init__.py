@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from nativize.artifact import Stage
 
 BASE = Stage(
-    name="base_model", version=1, group="model", inputs=("replay_corpus",), reads=("base",)
+    name="base_model", version=2, group="model", inputs=("replay_corpus",), reads=("base",)
 )
 
 EXTEND = Stage(
@@ -20,6 +20,9 @@ EXTEND = Stage(
     inputs=("base_model", "merged_vocabulary"),
     reads=("extend",),
 )
+
+TRAINING_LOGS = ("metrics.jsonl", "tensorboard/*")
+"""Files of a training with times in them."""
 
 
 def training_stage(name: str, earlier: Sequence[str] = ()) -> Stage:
@@ -31,11 +34,11 @@ def training_stage(name: str, earlier: Sequence[str] = ()) -> Stage:
     """
     return Stage(
         name=f"{name}_checkpoints",
-        version=1,
+        version=2,
         group="model",
         inputs=("extended_model", *earlier, "token_shards"),
         reads=(f"stage.{name}",),
-        volatile=("metrics.jsonl",),
+        volatile=TRAINING_LOGS,
     )
 
 
@@ -49,4 +52,4 @@ def pretrained_stage(trainings: Sequence[str]) -> Stage:
     )
 
 
-__all__ = ["BASE", "EXTEND", "pretrained_stage", "training_stage"]
+__all__ = ["BASE", "EXTEND", "TRAINING_LOGS", "pretrained_stage", "training_stage"]

@@ -1,16 +1,19 @@
 """One training stage of the recipe: a job for the trainer, and what it left as the value."""
 
 import json
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from nativize.artifact import Report, Workplace
+from nativize.artifact import REPORT, Report, Workplace
 from nativize.errors import TrainingError
 from nativize.model.overlay import STAGE_FILE
 from nativize.recipe import Trainer, TrainStage
 from nativize.tokens import TokenShards
 from nativize.train import Job, run_here
 from nativize.train.launch import Launch
+from nativize.train.metrics import METRICS, read_metrics
+from nativize.train.picture import draw_training
 
 
 def train_stage(
@@ -45,6 +48,7 @@ def train_stage(
         stage=stage,
         sequence_length=shards.sequence_length,
         batch_samples=batch_samples,
+        new_rows=shards.new_rows,
         trainer=trainer,
         work_dir=place.scratch / "training",
         output_dir=place.out,
@@ -53,15 +57,22 @@ def train_stage(
 
 
 def run_training(job: Job, place: Workplace, launch: Launch) -> Report:
-    """The finished job's figures, for people and the record."""
+    """The finished job's figures, for people and the record, and its curves as a picture."""
     launch(job.write(place.scratch / "job.json"))
     record = json.loads((job.output_dir / STAGE_FILE).read_text(encoding="utf-8"))
+    lines = read_metrics(job.output_dir / METRICS)
+    draw_training(lines, job.output_dir / REPORT / "training.png")
+    measured = {name: lines[-1][name] for name in lines[-1] if name.startswith("bits_per_byte_")}
+    speeds = [line["tokens_per_second"] for line in lines]
     return Report(
         {
             "steps": job.stage.steps,
             "tokens": record["tokens"],
             "final_loss": record["final_loss"],
+            **measured,
             "trainable_parameters": record["trainable_parameters"],
             "trainable_share": record["trainable_parameters"] / record["parameters"],
+            "tokens_per_second": statistics.median(speeds),
+            **{name: lines[-1][name] for name in ("peak_memory_gib", "mfu") if name in lines[-1]},
         }
     )

@@ -146,7 +146,7 @@ class Trainer(Section):
     keep_checkpoints: Positive = 2
     log_every_steps: Positive = 10
     evaluate_every_steps: int = Field(
-        0, ge=0, description="Bits per byte of held-out text while it trains; 0: never."
+        500, ge=0, description="Bits per byte of held-out text while it trains; 0: never."
     )
     hang_seconds: Positive = Field(
         1_800, description="A step that takes longer is a hung collective: stopped, resumable."

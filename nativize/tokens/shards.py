@@ -63,6 +63,12 @@ class TokenShards:
         # a data loader's worker opens the files itself instead of receiving their content
         return _reopen, (self.directory, self.order.seed)
 
+    @property
+    def new_rows(self) -> tuple[int, int]:
+        """First id of the new language's tokens, and the one behind their last."""
+        vocabulary = self.index["vocabulary"]
+        return vocabulary["base_size"], vocabulary["size"]
+
     def sample(self, index: int) -> Ids:
         """The ids of sample number ``index``: (sequence_length,), int64; numbers never end."""
         stream, block = self.order.locate(index)

@@ -1,5 +1,6 @@
 """The tokenise stage: every training document as ids, shard by shard, and what a mixture takes."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +22,7 @@ from nativize.engine import CorpusEngine
 from nativize.errors import CorpusError
 from nativize.recipe import Mixture
 from nativize.tokens.encode import encode_dialogues, encode_shard
+from nativize.tokens.heldout import HELDOUT, encode_heldout
 from nativize.tokens.id_file import bits_for
 from nativize.tokens.packing import Marks
 from nativize.tokens.report import StreamFigures, write_report
@@ -80,6 +82,7 @@ def tokenise(
             for name, share in share_of.items()
         ],
         "vocabulary": {
+            "base_size": sizes.base_size,
             "size": sizes.size,
             "padded_size": sizes.padded_size,
             "bos": marks.bos,
@@ -88,6 +91,8 @@ def tokenise(
         },
     }
     write_json(place.out / INDEX, index)
+    heldout = encode_heldout(load_encoder(vocabulary_dir), corpus, replay)
+    (place.out / HELDOUT).write_text(json.dumps(heldout), encoding="utf-8")
     write_json(place.out / LIMITS, {"maximum_epochs": mixture.maximum_epochs})
     figures = [
         _figures(name, reports, blocks[name], share_of.get(name, Fraction(0)))

@@ -94,6 +94,13 @@ class DeepSpeedEngine:
         detached: torch.Tensor = loss.detach()
         return detached
 
+    def measure(self, batch: Batch) -> float:
+        self.engine.eval()
+        with torch.no_grad():
+            loss = float(self.engine(**batch))
+        self.engine.train()
+        return loss
+
     def step(self, share: float) -> float | None:
         for group in self.optimiser.param_groups:
             group["lr"] = group["full_rate"] * share

@@ -44,6 +44,13 @@ class Engine(Protocol):
         """
         ...
 
+    def measure(self, batch: Batch) -> float:
+        """The sum of the losses of a batch's labels, in nats; nothing is learned from it.
+
+        The batch is the same in all processes, and all take part.
+        """
+        ...
+
     def step(self, share: float) -> float | None:
         """Move the weights, at a share of their learning rates.
 
@@ -127,6 +134,14 @@ class TorchEngine:
             (loss * (weight * self.world.size * self.scale.value)).backward()
         detached: torch.Tensor = loss.detach()
         return detached
+
+    def measure(self, batch: Batch) -> float:
+        alone = self.loss.module if isinstance(self.loss, DistributedDataParallel) else self.loss
+        alone.eval()
+        with torch.no_grad(), self._autocast():
+            loss = float(alone(**batch))
+        alone.train()
+        return loss
 
     def step(self, share: float) -> float | None:
         parameters = [parameter for _, parameter in self.trained]

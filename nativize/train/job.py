@@ -40,8 +40,15 @@ class Job(BaseModel):
     @property
     def save_steps(self) -> int:
         """Steps between checkpoints: a multiple of the log's, so that a resumed log is equal."""
-        logs = -(-self.trainer.save_every_steps // self.trainer.log_every_steps)
-        return logs * self.trainer.log_every_steps
+        return self._on_a_line(self.trainer.save_every_steps)
+
+    @property
+    def evaluate_steps(self) -> int:
+        """Steps between two looks at held-out text; 0: never."""
+        return self._on_a_line(self.trainer.evaluate_every_steps)
+
+    def _on_a_line(self, steps: int) -> int:
+        return -(-steps // self.trainer.log_every_steps) * self.trainer.log_every_steps
 
     def identity(self) -> dict[str, Any]:
         """What the result depends on, as plain JSON values."""

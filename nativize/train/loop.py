@@ -8,7 +8,7 @@ process is missed, and what goes on from a checkpoint is what would have been.
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from nativize.train.checkpoint import (
 )
 from nativize.train.engine import Engine
 from nativize.train.health import HangGuard, Health
+from nativize.train.heldout import Heldout
 from nativize.train.job import Job
 from nativize.train.metrics import Figures, MetricsLog
 from nativize.train.samples import Samples, StepBatches, prefetched
@@ -47,6 +48,7 @@ class Loop:
     samples: Samples
     metrics: MetricsLog
     guard: HangGuard
+    heldout: Heldout | None = None
     on_step: Callable[[int], None] = lambda step: None
     step: int = 0
     updates: int = 0
@@ -63,7 +65,7 @@ class Loop:
         health = Health()
         self.metrics.start()
         for batches in prefetched(self.samples, self.step + 1, self.job, self.world):
-            figures = self._one_step(batches, health)
+            figures = self._measured(self._one_step(batches, health))
             if self.world.leads:
                 self.metrics.step(self.step, figures)
             if self.step % self.job.save_steps == 0 or self.step == self.job.stage.steps:
@@ -90,6 +92,14 @@ class Loop:
             self.updates += 1
         self.step = step
         return Figures(loss, self.job.stage.learning_rate * share, norm, int(tokens))
+
+    def _measured(self, figures: Figures) -> Figures:
+        """The figures with held-out text's, where the step is one that looks at it."""
+        if self.heldout is None or not self.job.evaluate_steps:
+            return figures
+        if self.step % self.job.evaluate_steps and self.step != self.job.stage.steps:
+            return figures
+        return replace(figures, heldout=self.heldout.bits_per_byte(self.engine, self.world.device))
 
     def _resume(self) -> None:
         if self.world.leads:

@@ -6,8 +6,8 @@ The same figures go to TensorBoard's files, beside it.
 import json
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Figures:
     rate: float
     norm: float | None
     tokens: int
+    heldout: Mapping[str, float] = field(default_factory=dict)
+    """Bits per byte by language, where this step measured them."""
 
 
 class MetricsLog:
@@ -103,6 +105,7 @@ class MetricsLog:
             "tokens": self._tokens_before + self._tokens_done,
             "tokens_per_second": round(speed, 1),
             "seconds_left": round(seconds / len(self._losses) * (self.last_step - step)),
+            **{f"bits_per_byte_{name}": value for name, value in figures.heldout.items()},
             **({"overflows": self._overflows} if self._overflows else {}),
             **(self.costs(speed) if self.costs else {}),
             "time": round(time.time(), 3),

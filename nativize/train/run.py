@@ -21,13 +21,16 @@ from nativize.errors import TrainingError
 from nativize.model.adapter import check_adapter, save_adapter
 from nativize.model.overlay import ADAPTER, STAGE_FILE, TRAINED, load_with_overlays
 from nativize.train.checkpoint import newest_checkpoint
+from nativize.train.costs import Costs
 from nativize.train.engine import WEIGHT, Engine, TorchEngine, resolve_precision
 from nativize.train.health import HangGuard
+from nativize.train.heldout import read_heldout
 from nativize.train.job import Job, read_job
 from nativize.train.kernels import fast_kernels
 from nativize.train.loop import Loop
 from nativize.train.loss import LanguageModelLoss, install_loss_head
 from nativize.train.metrics import METRICS, TENSORBOARD, MetricsLog, OnLog, read_metrics
+from nativize.train.quantise import quantise_base
 from nativize.train.samples import open_samples
 from nativize.train.trainable import is_adapter, prepare_trainable, trainable_share
 from nativize.train.world import World, join_world, leave_world
@@ -74,8 +77,14 @@ def _train(
     samples = open_samples(job)
     torch.manual_seed(job.stage.seed)  # of the adapters' first weights
     engine, model = _engine(job, world)
-    metrics = MetricsLog(job.work_dir, job.trainer.log_every_steps, job.stage.steps, on_log=on_log)
-    Loop(job, world, engine, samples, metrics, guard, on_step).run()
+    metrics = MetricsLog(
+        job.work_dir,
+        job.trainer.log_every_steps,
+        job.stage.steps,
+        on_log=on_log,
+        costs=Costs(job, world, model.config).at,
+    )
+    Loop(job, world, engine, samples, metrics, guard, read_heldout(job), on_step).run()
     metrics.close()
     _publish(model, engine, job, world)
     world.wait()
@@ -88,6 +97,7 @@ def _engine(job: Job, world: World) -> tuple[Engine, Any]:
     plain = load_with_overlays(job.model, job.overlays)
     plain = fast_kernels(plain, job.trainer, world.device)
     install_loss_head(plain)
+    plain = quantise_base(plain, job.stage, job.trainer, precision, world.device)
     if job.trainer.gradient_checkpointing:
         plain.gradient_checkpointing_enable({"use_reentrant": False})
     model = prepare_trainable(plain, job.stage, job.new_rows).train()
