@@ -9,7 +9,6 @@ from nativize.budget.published import PUBLISHED
 from nativize.budget.shapes import Shapes, read_shapes
 from nativize.errors import ArtifactError, BudgetError
 from nativize.recipe import Recipe, ScratchModel, recipe_slice
-from nativize.road import road
 
 ASSUMED_AUTO_SIZE = 16_000
 """Pieces where the recipe leaves the size to the curve and there is no curve yet."""
@@ -102,15 +101,16 @@ def scratch_shapes(scratch: ScratchModel) -> Shapes:
 
 
 def current_value(recipe: Recipe, store: ArtifactStore, name: str) -> Artifact | None:
-    """This recipe's value of a stage, if what the stage reads of the recipe is as it was."""
-    stage = road(recipe).get(name)
+    """This recipe's value of a stage, if what the stage read of the recipe is as it was."""
     try:
         made = store.current(name)
     except ArtifactError:
         return None
-    if stage is None or made.record.payload["recipe"] != dict(recipe_slice(recipe, stage.reads)):
+    read = made.record.payload["recipe"]
+    try:
+        return made if recipe_slice(recipe, tuple(read)) == read else None
+    except (AttributeError, StopIteration):  # it read a section that recipes no longer have
         return None
-    return made
 
 
 def values_file(made: Artifact | None, name: str) -> Path | None:
