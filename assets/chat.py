@@ -9,6 +9,7 @@ from dagster import AssetsDefinition
 
 from assets.from_stage import from_stage
 from nativize.artifact import Report
+from nativize.budget import refuse_what_cannot_fit
 from nativize.chat import INSTRUCT, SFT, SFT_MODEL
 from nativize.chat.instruction import make_instruction_data
 from nativize.recipe import Chat, Recipe
@@ -26,6 +27,7 @@ def sft_checkpoints(stretch: Stretch, model: Path, data: Path) -> Report:
     from nativize.chat.tune import train_sft
 
     recipe = stretch.recipe
+    refuse_what_cannot_fit(recipe, stretch.store, SFT.name)
     return train_sft(
         model,
         data,

@@ -24,7 +24,9 @@ from pydantic import Field
 from assets.display import metadata_of
 from nativize.artifact import Accounts, Artifact, Stage
 from nativize.artifact.fingerprint import fingerprint
+from nativize.budget import planned
 from nativize.crawl import count_documents
+from nativize.errors import BudgetError
 from nativize.recipe import Recipe, recipe_slice
 from resources.walk import Body, Walk
 
@@ -84,12 +86,20 @@ def from_stage(
     ) -> MaterializeResult:
         artifact, inputs = walk.materialise(context, stage, body, force=config.force)
         return MaterializeResult(
-            metadata=metadata_of(artifact),
+            metadata={**metadata_of(artifact), **(_planned(walk, stage) if trains else {})},
             data_version=DataVersion(artifact.content),
             check_results=[books(artifact, inputs, counted)] if counted else [],
         )
 
     return made
+
+
+def _planned(walk: Walk, stage: Stage) -> dict[str, object]:
+    """What was reckoned before a training, to be read beside what was measured."""
+    try:
+        return dict(planned(walk.recipe, walk.store, stage.name))
+    except BudgetError as error:
+        return {"plan": str(error)}
 
 
 def books(

@@ -9,6 +9,7 @@ from dagster import AssetsDefinition
 
 from assets.from_stage import from_stage
 from nativize.artifact import Report
+from nativize.budget import refuse_what_cannot_fit
 from nativize.model import EXTEND
 from nativize.recipe import Recipe
 from nativize.road import base_stage, road, training_stages
@@ -46,6 +47,7 @@ def training(number: int) -> Body:
 
         *earlier, tokens = earlier_and_tokens
         recipe = stretch.recipe
+        refuse_what_cannot_fit(recipe, stretch.store, training_stages(recipe)[number].name)
         return train_stage(
             model,
             earlier,

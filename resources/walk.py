@@ -21,6 +21,7 @@ class Stretch:
     engine: CorpusEngine
     launch: Callable[[Path], None]
     place: Workplace
+    store: ArtifactStore
 
 
 Body = Callable[..., Report]
@@ -55,7 +56,7 @@ class Walk:
 
         def build(place: Workplace) -> Report:
             launch = self.trainer.launcher(context)
-            return body(Stretch(self.recipe, self.engine, launch, place), *paths)
+            return body(Stretch(self.recipe, self.engine, launch, place, self.store), *paths)
 
         artifact = self.store.materialise(
             stage,

@@ -17,9 +17,7 @@ from transformers import AutoTokenizer
 from nativize.artifact import file_digests
 from nativize.chat.template import read_template
 from nativize.errors import ModelError
-
-IGNORED = -100
-"""Label of a token that no loss is computed on (torch's cross entropy)."""
+from nativize.tokens.packing import IGNORED
 
 Sample = Mapping[str, Sequence[int]]
 
