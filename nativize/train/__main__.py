@@ -1,20 +1,18 @@
 """`python -m nativize.train job.json`: train, or resume, and say at the end what went wrong."""
 
-import ctypes
 import logging
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
-from nativize.errors import NativizeError
+from nativize.errors import NativizeError, TrainingError
 from nativize.train import command
 from nativize.train.job import Job, read_job
 from nativize.train.launch import PARENT
 from nativize.train.metrics import OnLog
 from nativize.train.noise import silence_libraries
-
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 ENVIRONMENT = {
     # waiting threads sleep: 1,830 tokens/s beside two busy processes on two cores, spinning 360
@@ -67,7 +65,7 @@ def _start_processes(job: Job, path: Path, module: str) -> int | None:
     node = command.this_node(os.environ, trainer)
     if node is None:
         return _start_nodes(job, path, module)
-    processes = command.processes_per_node(trainer)
+    processes = command.processes_per_node(trainer, node.slots)
     if node.count * processes == 1:
         return None
     os.environ[PARENT] = str(os.getpid())  # torchrun keeps this number
@@ -78,21 +76,22 @@ def _start_processes(job: Job, path: Path, module: str) -> int | None:
 
 def _start_nodes(job: Job, path: Path, module: str) -> int:
     trainer = job.trainer
+    tool = {"slurm": "srun", "hostfile": "ssh"}.get(trainer.launcher)
+    if tool and shutil.which(tool) is None:
+        raise TrainingError(f"launcher = '{trainer.launcher}' needs {tool}, which PATH lacks")
     os.environ.pop(PARENT, None)  # a number that means nothing on another host
     if trainer.launcher == "slurm":
+        os.environ[command.STEP] = "1"
         words = command.srun(trainer, path, module)
         os.execvp(words[0], words)
     if trainer.launcher == "ray":
         from nativize.train.on_ray import run_on_ray
 
         return run_on_ray(trainer, path, module)
-    hosts = command.read_hostfile(Path(trainer.hostfile or ""))[: trainer.nodes]
-    port = command.port_of(os.environ)
-    nodes = [command.Node(rank, len(hosts), hosts[0], port) for rank in range(len(hosts))]
     return command.run_all(
         [
             command.ssh(host, node, path, module, os.environ)
-            for host, node in zip(hosts, nodes, strict=True)
+            for host, node in command.nodes_of(trainer, os.environ)
         ]
     )
 
@@ -102,7 +101,7 @@ def _die_with_parent() -> None:
     parent = os.environ.get(PARENT)
     if parent is None or sys.platform != "linux":
         return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    command.end_with_parent()
     if os.getppid() != int(parent):
         sys.exit("the process that started this training is gone")
 

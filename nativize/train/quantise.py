@@ -25,20 +25,19 @@ def quantise_base(
     Args:
         model: the plain model, before adapters; on the CPU.
         stage: ``quantised_base`` none, int8, or nf4 (with its scales quantised once more).
-        trainer: ``zero_stage`` 3 is refused: it spreads parameters by their shapes and dtypes.
+        trainer: ``zero_stage`` 3 is refused with int8, whose layers keep their weights twice.
         precision: what the layers compute in.
         device: where the quantised weights lie from now on; each layer moves alone.
     Raises:
-        TrainingError: bitsandbytes is not installed, or ZeRO-3 is asked for.
+        TrainingError: bitsandbytes is not installed, or ZeRO-3 is asked for with int8.
     Source: Dettmers et al. 2023, QLoRA.
     """
     if stage.quantised_base == "none":
         return model
-    if trainer.zero_stage == 3:
+    if stage.quantised_base == "int8" and trainer.zero_stage == 3:
         raise TrainingError(
-            f"stage {stage.name}: quantised_base = '{stage.quantised_base}' and zero_stage = 3 do"
-            " not go together; zero_stage = 2 spreads the optimiser, and quantised_base = 'none'"
-            " lets ZeRO-3 spread the weights"
+            f"stage {stage.name}: quantised_base = 'int8' with zero_stage = 3 would hold all"
+            " weights in every process; take 'nf4', whose weights are spread, or zero_stage = 2"
         )
     library = _bitsandbytes(stage)
     head = model.get_output_embeddings()
