@@ -104,7 +104,10 @@ def trainable_share(model: nn.Module) -> TrainableShare:
 
 
 def _count(parameter: nn.Parameter) -> int:
-    """Its numbers; of one that ZeRO-3 has spread over processes all of them."""
+    """Its numbers: all of them where ZeRO-3 has spread them, or bitsandbytes laid two in a byte."""
+    quantised = getattr(parameter, "quant_state", None)
+    if quantised is not None:
+        return int(quantised.shape.numel())
     return int(getattr(parameter, "ds_numel", parameter.numel()))
 
 
