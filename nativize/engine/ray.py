@@ -172,7 +172,7 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         return
     with _own_signal_handler():
         try:
-            _require_listener(address)
+            require_listener(address)
             ray.init(address=address, log_to_driver=False, logging_level="WARNING")
         except (OSError, ValueError, RuntimeError) as error:
             raise NativizeError(
@@ -186,7 +186,7 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def _require_listener(address: str) -> None:
+def require_listener(address: str) -> None:
     """Nothing, when something listens at the address; Ray itself would try for ever."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():

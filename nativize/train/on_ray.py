@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nativize.engine.ray import require_listener
 from nativize.errors import TrainingError
 from nativize.recipe import Trainer
 from nativize.train.command import NODE, Node, kept_on_hosts
@@ -36,8 +37,9 @@ def run_on_ray(trainer: Trainer, job: Path, module: str) -> int:
         ) from error
     address = os.environ.get("RAY_ADDRESS", "auto")
     try:
+        require_listener(address)
         ray.init(address=address, log_to_driver=True, logging_level="WARNING")
-    except ConnectionError as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise TrainingError(
             f"no Ray cluster answers at {address}: {error}. Start one, or set RAY_ADDRESS"
         ) from error
