@@ -3,6 +3,7 @@
 All of it is arithmetic on old rows, in float32 and rounded once to the table's dtype.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
@@ -12,6 +13,9 @@ from nativize.recipe import Extend
 
 CHUNK_ROWS = 4_096
 BATCH_PIECES = 1_024
+
+SMOOTHING = 1e-3
+"""a of Arora et al. 2017, who found 1e-3 to 1e-4 best."""
 
 Pieces = Sequence[Sequence[int]]
 """For each new token the old ids of its text; empty where the base cannot write it."""
@@ -37,6 +41,11 @@ def new_rows(
                 row, for there the model used to say that piece. Where embedding and head are one
                 table this is mean_of_pieces. Source: Kim et al. 2024, "Efficient and Effective
                 Vocabulary Expansion Towards Multilingual Large Language Models" (EEVE).
+            frequency_weighted: the mean of its pieces' rows, each with weight a / (a + p), so that
+                pieces that stand everywhere say little; p by Zipf's law from the piece's id,
+                as ids of BPE follow frequency. The head of its own gets the same.
+                Source: Arora et al. 2017, "A Simple but Tough-to-Beat Baseline for Sentence
+                Embeddings" (smooth inverse frequency).
             mean: the mean of all old rows. Source: Hewitt 2021, "Initializing New Word
                 Embeddings for Pretrained Language Models".
             random: normal, with mean and deviation of the old rows in every dimension.
@@ -53,8 +62,20 @@ def new_rows(
     elif extend.initialiser != "mean":
         only_first = extend.initialiser == "eeve" and is_head
         for tokens, ids_BP in _batches([ids[:1] for ids in pieces] if only_first else pieces):
-            rows_ND[tokens] = old_VD[ids_BP].float().mean(1).to(rows_ND.dtype)
+            old_BPD = old_VD[ids_BP].float()
+            if extend.initialiser == "frequency_weighted":
+                weights_BP = _inverse_frequencies(ids_BP, len(old_VD))
+                mean_BD = (old_BPD * weights_BP[..., None]).sum(1) / weights_BP.sum(1)[:, None]
+            else:
+                mean_BD = old_BPD.mean(1)
+            rows_ND[tokens] = mean_BD.to(rows_ND.dtype)
     return rows_ND
+
+
+def _inverse_frequencies(ids_BP: torch.Tensor, vocabulary: int) -> torch.Tensor:
+    """Weights of pieces, 0 to 1; p of the id r in V ids is 1 / ((r + 1) H_V), H_V about ln V."""
+    frequencies_BP = 1 / ((ids_BP + 1) * math.log(vocabulary))
+    return SMOOTHING / (SMOOTHING + frequencies_BP)
 
 
 def _batches(pieces: Pieces) -> Iterator[tuple[list[int], torch.Tensor]]:

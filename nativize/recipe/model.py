@@ -86,9 +86,10 @@ class Base(Section):
 class Extend(Section):
     """How new rows of embedding and head start."""
 
-    initialiser: Literal["mean_of_pieces", "eeve", "mean", "random"] = Field(
+    initialiser: Literal["mean_of_pieces", "frequency_weighted", "eeve", "mean", "random"] = Field(
         "mean_of_pieces",
-        description="Of old rows. eeve: the head starts at the first piece (Kim et al. 2024).",
+        description="Of old rows. frequency_weighted: rare pieces count more (Arora et al. 2017);"
+        " eeve: the head starts at the first piece (Kim et al. 2024).",
     )
     seed: int = 1
 

@@ -47,7 +47,9 @@ def train_tokenizer(
         measure_curve(corpus, step, vocabulary=vocabulary)
         curve = step.out
     measured = read_curve(curve)
-    size = measured.chosen if vocabulary.size == "auto" else vocabulary.size
+    # pieces that nothing is made of are there to be looked at: a small corpus is no error then
+    asked = "auto" if vocabulary.mode == "none" else vocabulary.size
+    size = measured.chosen if asked == "auto" else asked
     out = place.out / TOKENIZER_MODEL
     if vocabulary.kind == "bpe":
         model = model_of(measured.characters, measured.pieces, size, complete=measured.complete)

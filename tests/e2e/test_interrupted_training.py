@@ -34,7 +34,7 @@ class Walker:
     def wait_for_checkpoint(self) -> None:
         """Until the second training has a complete checkpoint."""
         deadline = time.monotonic() + 120
-        while not list(self.store.glob("work/lora_checkpoints/*/scratch/**/complete.json")):
+        while not list(self.store.glob("work/lora_checkpoints/*/scratch/training/checkpoint-*")):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.2)
@@ -67,7 +67,7 @@ def test_whatever_ends_the_walk_ends_the_trainer_and_the_next_walk_resumes(
 ) -> None:
     # a seed of its own for each signal: another fingerprint, so a training of its own
     traveller.edit(
-        'trainable = "lora"\nsteps = 4', f'trainable = "lora"\nseed = {number}\nsteps = 60'
+        'trainable = "lora"\nsteps = 4', f'trainable = "lora"\nseed = {number}\nsteps = 400'
     )
     walker = Walker(traveller)
     walker.wait_for_checkpoint()
@@ -78,4 +78,4 @@ def test_whatever_ends_the_walk_ends_the_trainer_and_the_next_walk_resumes(
     again = Walker(traveller)
     assert again.process.wait(300) == 0, again.log.read_text()
     assert "resuming at step" in again.log.read_text()
-    assert traveller.store.current("lora_checkpoints").metrics["steps"] == 60
+    assert traveller.store.current("lora_checkpoints").metrics["steps"] == 400

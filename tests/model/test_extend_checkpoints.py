@@ -82,7 +82,9 @@ def sharded(source: Path, out: Path) -> Path:
     return out
 
 
-@pytest.mark.parametrize("initialiser", ["mean_of_pieces", "eeve", "mean", "random"])
+@pytest.mark.parametrize(
+    "initialiser", ["mean_of_pieces", "frequency_weighted", "eeve", "mean", "random"]
+)
 def test_a_checkpoint_in_three_files_grows_to_the_same_tensors(
     tiny: Tiny, tmp_path: Path, initialiser: str
 ) -> None:

@@ -1,5 +1,7 @@
 """Where new rows start: each initialiser beside plain arithmetic."""
 
+import math
+
 import pytest
 import torch
 
@@ -38,7 +40,7 @@ def test_a_token_starts_at_the_mean_of_its_pieces(old: torch.Tensor, is_head: bo
         torch.testing.assert_close(row, mean_of(old, ids))
 
 
-@pytest.mark.parametrize("initialiser", ["mean_of_pieces", "eeve"])
+@pytest.mark.parametrize("initialiser", ["mean_of_pieces", "frequency_weighted", "eeve"])
 def test_a_token_without_pieces_starts_at_the_mean_of_all(
     old: torch.Tensor, initialiser: str
 ) -> None:
@@ -55,6 +57,17 @@ def test_eeve_starts_the_head_at_the_first_piece_and_the_embedding_at_the_mean(
 ) -> None:
     assert torch.equal(rows(old, "eeve", is_head=True)[:3], old[[3, 1, 6]])
     assert torch.equal(rows(old, "eeve"), rows(old, "mean_of_pieces"))
+
+
+def test_frequency_weighted_lets_rare_pieces_say_more() -> None:
+    """Weights a / (a + p) with p = 1 / ((id + 1) ln V), a = 0.001, in plain arithmetic."""
+    old = torch.eye(7)
+    made = rows(old, "frequency_weighted", is_head=True)
+    for row, ids in zip(made, PIECES[:3], strict=False):
+        weights = [0.001 / (0.001 + 1 / ((token + 1) * math.log(7))) for token in ids]
+        expected = [weights[ids.index(token)] if token in ids else 0.0 for token in range(7)]
+        torch.testing.assert_close(row, torch.tensor(expected) / sum(weights))
+    assert made[1][6] > made[1][2] > made[1][1]
 
 
 def test_mean_starts_all_at_the_mean(old: torch.Tensor) -> None:

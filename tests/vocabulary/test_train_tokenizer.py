@@ -8,8 +8,11 @@ import pytest
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
+from nativize.artifact import standalone
 from nativize.errors import VocabularyError
+from nativize.recipe import Vocabulary
 from nativize.vocabulary import sample_texts, train_base_tokenizer, train_sentencepiece
+from nativize.vocabulary.train import train_tokenizer
 from tests.vocabulary.composed import ENGLISH, JAPANESE, documents, sentences, write_shard
 
 
@@ -97,3 +100,15 @@ def test_a_sample_holds_what_survived_alone(workshop: Path) -> None:
 def test_a_sample_of_a_split_without_documents_is_empty(tmp_path: Path) -> None:
     write_shard(tmp_path, "a", [("train", "春になると"), ("near_duplicate", "春になると！")])
     assert sample_texts(tmp_path, "heldout", 1_000) == []
+
+
+def test_without_expansion_a_small_corpus_is_no_error(workshop: Path, tmp_path: Path) -> None:
+    """No piece is used then: the size that the text carries is taken."""
+    with standalone(tmp_path / "out") as place:
+        report = train_tokenizer(workshop / "new", place, vocabulary=Vocabulary(mode="none"))
+    assert load(tmp_path / "out" / "tokenizer.model").get_piece_size() == report.metrics["pieces"]
+    with (
+        pytest.raises(VocabularyError, match=r"8,?000"),
+        standalone(tmp_path / "rank") as place,
+    ):
+        train_tokenizer(workshop / "new", place, vocabulary=Vocabulary(mode="rank"))
