@@ -1,0 +1,66 @@
+"""Clock and memory of a training, the same for every contender; runs in each one's process.
+
+Peak memory is what the training takes above its imports: highest resident memory up to a moment
+less that before the model was loaded, on the CPU; what CUDA's allocator gave out at most, on a GPU.
+"""
+
+import json
+import os
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+
+CLEAR_PEAK = "5"
+"""Written to clear_refs it makes VmHWM the memory of now (proc_pid_clear_refs(5))."""
+
+
+class Probe:
+    """The moments at which steps end, and the highest memory until then."""
+
+    def __init__(self, device: str) -> None:
+        """Takes the memory of now as nothing.
+
+        Args:
+            device: cpu or cuda.
+        """
+        self.on_gpu = device == "cuda"
+        # as many threads for all: torch alone takes one for a core with two hyperthreads
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        Path("/proc/self/clear_refs").write_text(CLEAR_PEAK, encoding="ascii")
+        self._before = 0 if self.on_gpu else _status("VmRSS")
+        self._moments: list[float] = []
+        self._peaks: list[int] = []
+
+    def step(self) -> None:
+        """A step has ended."""
+        if self.on_gpu:
+            torch.cuda.synchronize()
+        self._moments.append(time.perf_counter())
+        self._peaks.append(
+            torch.cuda.max_memory_allocated() if self.on_gpu else _status("VmHWM") - self._before
+        )
+
+    def answer(self, losses: list[float]) -> None:
+        """Print what was seen, as JSON on a line.
+
+        Seconds are those between the ends of steps. The last step is left out, as ours writes its
+        checkpoint in it.
+        """
+        moments = self._moments[:-1]
+        found: dict[str, Any] = {
+            "step_seconds": [b - a for a, b in pairwise(moments)],
+            "peak_bytes": self._peaks[-2],
+            "losses": losses,
+            "device": torch.cuda.get_device_name() if self.on_gpu else "cpu",
+        }
+        sys.stdout.write("\n" + json.dumps(found) + "\n")
+
+
+def _status(name: str) -> int:
+    """Bytes, as Linux tells them of this process."""
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+    return int(next(line for line in lines if line.startswith(f"{name}:")).split()[1]) * 1024
