@@ -130,12 +130,17 @@ class DeepSpeedEngine:
 
     def _states(self, updates: int) -> None:
         """Adam's state as after so many steps, and linked to the parameters it belongs to."""
-        for group in self.optimiser.optimizer.param_groups:
-            for flat in group["params"]:
-                state = self.optimiser.optimizer.state[flat]
-                for part in MOMENTS:
-                    state.setdefault(part, torch.zeros_like(flat.data))
-                state["step"] = torch.tensor(float(updates), device=flat.device)
+        adam = self.optimiser.optimizer
+        flats = getattr(self.optimiser, "fp32_partitioned_groups_flat", None)  # ZeRO-3's
+        if flats is None:
+            flats = [flat for group in adam.param_groups for flat in group["params"]]
+        for flat in flats:
+            state = adam.state[flat]
+            for part in MOMENTS:
+                state.setdefault(part, torch.zeros_like(flat.data))
+            # PyTorch counts in tensors, DeepSpeed's compiled Adam in numbers
+            counts = isinstance(adam, torch.optim.AdamW)
+            state["step"] = torch.tensor(float(updates), device=flat.device) if counts else updates
         if hasattr(self.optimiser, "_lazy_init_hp_params_optimizer_state"):
             self.optimiser._lazy_init_hp_params_optimizer_state()
 
