@@ -1,9 +1,13 @@
 """Fixtures that every test may use."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# before torch comes: on busy cores spinning threads take 30 s for 40 tiny steps, sleeping ones 4
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 pytest_plugins = ["tests.traveller"]
 
