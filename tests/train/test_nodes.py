@@ -5,7 +5,9 @@ there: a command under a terminal that hangs up when ssh is gone, a task for eac
 session of its own. The processes behind them are real, with gloo on the CPU.
 """
 
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -159,10 +161,14 @@ def test_the_end_of_the_launcher_is_the_end_of_all_nodes(
     settings = two_nodes(tmp_path, launcher)
     job = written_job(tiny, tmp_path, stage("full", steps=100_000), trainer=settings)
     leader = start(job)
-    wait_for(lambda: list((tmp_path / "work").glob("checkpoint-*")), 120, job)
-    assert len(processes(job)) >= 4  # torchrun twice, and two that train
-    end(leader)
-    wait_for(lambda: not processes(job), 10, job)
+    try:
+        wait_for(lambda: list((tmp_path / "work").glob("checkpoint-*")), 120, job)
+        assert len(processes(job)) >= 4  # torchrun twice, and two that train
+        end(leader)
+        wait_for(lambda: not processes(job), 10, job)
+    finally:
+        for left in processes(job):
+            os.kill(left, signal.SIGKILL)
 
 
 def test_a_node_that_fails_ends_the_others_and_is_named(tiny: Tiny, tmp_path: Path) -> None:
