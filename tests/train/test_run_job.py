@@ -1,5 +1,6 @@
 """What each training changes, and what it refuses."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,10 +11,16 @@ from safetensors.torch import load_file
 
 from nativize.artifact import standalone
 from nativize.errors import TrainingError
+from nativize.evaluate.heldout import choose_heldout
+from nativize.evaluate.likelihood import bits_per_byte
+from nativize.model.directory import load_model
 from nativize.model.overlay import load_with_overlays
+from nativize.tokens import TokenShards
+from nativize.tokens.heldout import MAXIMUM_TOKENS
 from nativize.train.job import Job, read_job
 from nativize.train.metrics import read_metrics
 from nativize.train.run import run_job
+from nativize.vocabulary import load_encoder
 from tests.model.tiny import Tiny, stage
 
 
@@ -24,6 +31,108 @@ def trained_names(out: Path) -> set[str]:
 def test_embeddings_trains_embedding_and_head_and_nothing_else(tiny: Tiny, tmp_path: Path) -> None:
     out = tiny.train(tmp_path / "out", stage("embeddings"))
     assert trained_names(out) == {"model.embed_tokens.weight", "lm_head.weight"}
+
+
+def test_embeddings_can_leave_the_head_alone(tiny: Tiny, tmp_path: Path) -> None:
+    out = tiny.train(tmp_path / "out", stage("embeddings", embeddings="input"))
+    assert trained_names(out) == {"model.embed_tokens.weight"}
+
+
+def test_new_rows_alone_move_and_old_ones_by_exactly_nothing(tiny: Tiny, tmp_path: Path) -> None:
+    training = stage("embeddings", embeddings="new_rows", learning_rate=0.01)
+    out = tiny.train(tmp_path / "out", training)
+    before, after = load_with_overlays(tiny.extended, ()), load_with_overlays(tiny.extended, [out])
+    first, end = TokenShards(tiny.tokens).new_rows
+    moved = {
+        name: (new - old).abs().sum(-1)
+        for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True)
+    }
+    # the head meets every token in every loss, the embedding those of four batches
+    for name, share in (("model.embed_tokens.weight", 0.1), ("lm_head.weight", 0.99)):
+        change = moved.pop(name)
+        assert change[first:end].gt(0).float().mean() > share
+        assert float(change[:first].sum() + change[end:].sum()) == 0.0
+    assert all(float(change.sum()) == 0.0 for change in moved.values())
+    record = json.loads((out / "stage.json").read_text())
+    assert record["trainable_parameters"] == 2 * (end - first) * 32
+
+
+def test_freeze_trains_the_first_layers_where_they_are_asked_for(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    training = stage("freeze", train_first_layers=1, train_last_layers=0)
+    out = tiny.train(tmp_path / "out", training)
+    assert {name.split(".")[2] for name in trained_names(out)} == {"0"}
+
+
+def test_more_layers_than_there_are_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="3 layers to train, but the model has 2"):
+        tiny.train(tmp_path / "out", stage("freeze", train_last_layers=3))
+
+
+def test_embeddings_may_have_a_learning_rate_of_their_own(tiny: Tiny, tmp_path: Path) -> None:
+    training = stage(
+        "full", learning_rate=1e-9, embedding_learning_rate=1e-2, steps=1, schedule="constant"
+    )
+    out = load_file(tiny.train(tmp_path / "out", training) / "trained.safetensors")
+    before = load_file(tiny.extended / "model.safetensors")
+    change = {name: float((out[name] - before[name]).abs().max()) for name in out}
+    tables = {"model.embed_tokens.weight", "lm_head.weight"}
+    assert all(change[name] == pytest.approx(1e-2, rel=1e-3) for name in tables)
+    assert all(change[name] < 1e-6 for name in change.keys() - tables)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_trains_nearly_the_same(tiny: Tiny, tmp_path: Path, precision: str) -> None:
+    losses = []
+    for kind in ("fp32", precision):
+        training = stage("full", precision=kind, steps=8, learning_rate=1e-2)
+        out = tiny.train(tmp_path / kind, training)
+        losses.append([line["loss"] for line in read_metrics(out / "metrics.jsonl")])
+        tensors = load_file(out / "trained.safetensors").values()
+        assert {tensor.dtype for tensor in tensors} == {torch.float32}
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert losses[1][-1] < losses[1][0] - 0.3
+
+
+@pytest.mark.parametrize("trainable", ["lora", "full"])
+def test_gradient_checkpointing_changes_memory_alone(
+    tiny: Tiny, tmp_path: Path, trainable: str
+) -> None:
+    outs = [
+        run_job(
+            written_job(
+                tiny, tmp_path / str(on), stage(trainable), trainer={"gradient_checkpointing": on}
+            )
+        )
+        for on in (False, True)
+    ]
+    losses = [read_metrics(out / "metrics.jsonl")[-1]["loss"] for out in outs]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+def test_rank_stabilised_adapters_say_so(tiny: Tiny, tmp_path: Path) -> None:
+    lora = {"rank": 4, "alpha": 8, "rank_stabilised": True}
+    out = tiny.train(tmp_path / "out", stage("lora", lora=lora))
+    assert json.loads((out / "adapter" / "adapter_config.json").read_text())["use_rslora"] is True
+
+
+def test_held_out_text_is_measured_as_the_evaluation_measures_it(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    """While nothing is learned, the figures are those of the model that it began on."""
+    training = stage("embeddings", learning_rate=1e-12, steps=4)
+    out = run_job(written_job(tiny, tmp_path, training, trainer={"evaluate_every_steps": 2}))
+    lines = read_metrics(out / "metrics.jsonl")
+    assert [line["step"] for line in lines if "bits_per_byte_new" in line] == [2, 4]
+    encoder = load_encoder(tiny.vocabulary)
+    model = load_model(tiny.extended, dtype=torch.float32)
+    model.config.max_position_embeddings = 31  # of a window: its first id is context
+    for name, corpus in (("new", tiny.new), ("old", tiny.old)):
+        heldout = choose_heldout(corpus, encoder, MAXIMUM_TOKENS)
+        expected = bits_per_byte(model, encoder, heldout)
+        assert lines[-1][f"bits_per_byte_{name}"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_freeze_trains_the_last_layers_alone(tiny: Tiny, tmp_path: Path) -> None:
@@ -138,8 +247,6 @@ def written_job(
     trainer: Mapping[str, object] = MappingProxyType({}),
     **fields: object,
 ) -> Path:
-    from nativize.tokens import TokenShards
-
     values = {
         "kind": "tokens",
         "model": tiny.extended,
