@@ -2,12 +2,13 @@
 
 One model of random weights, one order of real samples, one optimiser; every contender trains it in
 a process of its own: ours, Hugging Face's Trainer with peft as Chinese-LLaMA-Alpaca's scripts set
-it up, and LLaMA-Factory. Timed is the median step after the first ones; memory is the highest of
-the steps above what the imports took (`benchmarks.training_probe`). A contender whose losses differ
-from ours is refused, for it computed something else. On a GPU the model has TinyLlama-1.1B's shape
-and the arithmetic is bf16, on a CPU it is small and float32. Utilisation is by the published peak
-of a GPU; a CPU has none, so a large matrix product is timed in the same run. Beside it: how fast
-the loader is alone, and what token shards take on disk. Run it by ``make bench NAME=training``.
+it up, and LLaMA-Factory. Timed is the median step after the first ones, on a CPU by processor time;
+memory is the highest of the steps above what the imports took (`benchmarks.training_probe`). A
+contender whose losses differ from ours is refused, for it computed something else. On a GPU the
+model has TinyLlama-1.1B's shape and the arithmetic is bf16, on a CPU it is small and float32.
+Utilisation is by the published peak of a GPU; a CPU has none, so a large matrix product is timed in
+the same run. Beside it: how fast the loader is alone, and what token shards take on disk. Run it by
+``make bench NAME=training``.
 """
 
 import argparse
@@ -49,10 +50,11 @@ class Result:
     Attributes:
         case: what is trained.
         name: of the contender.
-        tokens_per_second: by the median step.
+        tokens_per_second: by the median step; see `seconds_of`.
         peak_mb: highest memory of the steps.
         utilisation: share of the peak of the arithmetic.
         loss_difference: largest relative one from our losses.
+        on_the_clock: tokens per second, other work on the machine counted in.
         not_run: why there are no figures; empty where there are.
     """
 
@@ -62,6 +64,7 @@ class Result:
     peak_mb: float = 0.0
     utilisation: float = 0.0
     loss_difference: float = 0.0
+    on_the_clock: float = 0.0
     not_run: str = ""
 
 
@@ -121,8 +124,8 @@ class Bench:
         self, trainable: str, name: str, answer: Mapping[str, Any], losses: Sequence[float]
     ) -> Result:
         scale = self.scale
-        seconds = statistics.median(answer["step_seconds"][WARM_UP - 1 :])
-        rate = scale.batch_samples * scale.sequence_length / seconds
+        tokens = scale.batch_samples * scale.sequence_length
+        rate = tokens / seconds_of(answer, scale.device)
         stage = stage_of(scale, trainable)
         flops = flops_per_token(scale.shapes, stage, scale.sequence_length)
         line = Result(
@@ -132,6 +135,7 @@ class Bench:
             round(answer["peak_bytes"] / 1e6),
             round(rate * flops / self.peak, 3),
             difference(losses, answer["losses"]),
+            round(tokens / statistics.median(answer["step_seconds"][WARM_UP - 1 :]), 1),
         )
         print(f"{line.case}, {name}: {rate:.0f} tokens/s, {line.peak_mb:.0f} MB", flush=True)
         refuse_other_losses(line, scale.device)
@@ -206,6 +210,17 @@ def figures_of(
         "utilisation": found[cases[0], OURS].utilisation,
         "loss_difference": max(one.loss_difference for one in results if one.name == TRAINER),
     }
+
+
+def seconds_of(answer: Mapping[str, Any], device: str) -> float:
+    """Of the median step: on a GPU by the clock, on a CPU the processor's, over all threads.
+
+    So what else runs on the machine counts little; waiting threads sleep in all contenders.
+    """
+    if device == "cuda":
+        return statistics.median(answer["step_seconds"][WARM_UP - 1 :])
+    used: float = statistics.median(answer["processor_seconds"][WARM_UP - 1 :])
+    return used / int(answer["threads"])
 
 
 def difference(ours: Sequence[float], others: Sequence[float]) -> float:

@@ -51,7 +51,7 @@ class Scale:
 
 WARM_UP = 2
 
-CPU = Scale("cpu", Shapes(ROWS, 256, 704, 6, 4, 2, 64), 512, 8, 8, 9, 32, 6_000_000)
+CPU = Scale("cpu", Shapes(ROWS, 256, 704, 6, 4, 2, 64), 512, 8, 8, 8, 32, 6_000_000)
 """31 million parameters, 26 of them embeddings and head."""
 
 H200 = Scale("cuda", replace(TINYLLAMA, vocabulary=ROWS), 2_048, 32, 8, 16, 256, 12_000_000)

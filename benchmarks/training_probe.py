@@ -33,6 +33,7 @@ class Probe:
         Path("/proc/self/clear_refs").write_text(CLEAR_PEAK, encoding="ascii")
         self._before = 0 if self.on_gpu else _status("VmRSS")
         self._moments: list[float] = []
+        self._used: list[float] = []
         self._peaks: list[int] = []
 
     def step(self) -> None:
@@ -40,6 +41,7 @@ class Probe:
         if self.on_gpu:
             torch.cuda.synchronize()
         self._moments.append(time.perf_counter())
+        self._used.append(time.process_time())
         self._peaks.append(
             torch.cuda.max_memory_allocated() if self.on_gpu else _status("VmHWM") - self._before
         )
@@ -47,17 +49,22 @@ class Probe:
     def answer(self, losses: list[float]) -> None:
         """Print what was seen, as JSON on a line.
 
-        Seconds are those between the ends of steps. The last step is left out, as ours writes its
-        checkpoint in it.
+        Seconds, on the clock and of the processor (all threads), are those between the ends of
+        steps. The last step is left out, as ours writes its checkpoint in it.
         """
-        moments = self._moments[:-1]
         found: dict[str, Any] = {
-            "step_seconds": [b - a for a, b in pairwise(moments)],
+            "step_seconds": _between(self._moments[:-1]),
+            "processor_seconds": _between(self._used[:-1]),
+            "threads": torch.get_num_threads(),
             "peak_bytes": self._peaks[-2],
             "losses": losses,
             "device": torch.cuda.get_device_name() if self.on_gpu else "cpu",
         }
         sys.stdout.write("\n" + json.dumps(found) + "\n")
+
+
+def _between(moments: list[float]) -> list[float]:
+    return [b - a for a, b in pairwise(moments)]
 
 
 def _status(name: str) -> int:

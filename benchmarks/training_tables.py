@@ -55,9 +55,11 @@ def _note(found: Mapping[str, Any]) -> str:
     figures, scale = found["figures"], found["scale"]
     shapes = scale["shapes"]
     table = shapes["vocabulary"] * shapes["hidden"]
+    on_cpu = scale["device"] == "cpu"
+    clock = "CPU: by processor time of all cores, float32. " if on_cpu else "GPU: bf16. "
     text = "Japanese text" if found["text"] == "shared/data" else "composed text"
     return (
-        f"{scale['batch_samples']} samples of {scale['sequence_length']:,} tokens a step,"
+        f"{clock}{scale['batch_samples']} samples of {scale['sequence_length']:,} tokens a step,"
         f" {shapes['vocabulary']:,} rows of {shapes['hidden']:,}: embedding and head are"
         f" {2 * table / 1e6:,.0f} million parameters. Losses differ from Trainer's by"
         f" {figures['loss_difference']:.0e} at most. The loader alone gives"
