@@ -11,7 +11,7 @@ INSTRUCT = Stage(name="instruction_data", version=1, group="chat", reads=("chat.
 
 SFT = Stage(
     name="sft_checkpoints",
-    version=2,
+    version=1,
     group="chat",
     inputs=("pretrained_model", "instruction_data"),
     reads=("chat",),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from nativize.artifact import Stage
 
 BASE = Stage(
-    name="base_model", version=2, group="model", inputs=("replay_corpus",), reads=("base",)
+    name="base_model", version=1, group="model", inputs=("replay_corpus",), reads=("base",)
 )
 
 EXTEND = Stage(
@@ -34,7 +34,7 @@ def training_stage(name: str, earlier: Sequence[str] = ()) -> Stage:
     """
     return Stage(
         name=f"{name}_checkpoints",
-        version=2,
+        version=1,
         group="model",
         inputs=("extended_model", *earlier, "token_shards"),
         reads=(f"stage.{name}",),
