@@ -24,7 +24,7 @@ from nativize.vocabulary.hugging_face import save_hugging_face
 from nativize.vocabulary.piece_model import read_model
 
 LLAMA = real_text.DATA / "tokenizers" / "llama2" / "tokenizer.model"
-PIECES, COMPOSED_PIECES = 19_000, 600
+PIECES, COMPOSED_PIECES = 19_000, 2_000
 """Japanese ones; with LLaMA's 32,000 they stay below the 51,520 rows of the models."""
 COMPOSED_BASE = 1_000
 COVERAGE = 0.999

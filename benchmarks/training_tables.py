@@ -61,7 +61,7 @@ def _note(found: Mapping[str, Any]) -> str:
     return (
         f"{clock}{scale['batch_samples']} samples of {scale['sequence_length']:,} tokens a step,"
         f" {shapes['vocabulary']:,} rows of {shapes['hidden']:,}: embedding and head are"
-        f" {2 * table / 1e6:,.0f} million parameters. Losses differ from Trainer's by"
+        f" {2 * table / 1e6:,.0f} million parameters. Losses differ by"
         f" {figures['loss_difference']:.0e} at most. The loader alone gives"
         f" {found['loader_tokens_per_second'] / 1e6:.0f} million tokens/s,"
         f" {figures['loader_ratio']:,.0f} times what is trained; token shards of {text} take"

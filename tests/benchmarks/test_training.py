@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks import training
 from benchmarks.training import (
-    FACTORY,
     OURS,
     TRAINER,
     UNSLOTH,
@@ -83,12 +82,6 @@ def test_losses_that_differ_are_refused(others: list[float]) -> None:
     line = Result("full", TRAINER, loss_difference=difference([2.0, 1.0], others))
     with pytest.raises(SystemExit, match="full, Trainer with peft: losses differ"):
         refuse_other_losses(line, "cpu")
-
-
-def test_only_llama_factory_may_begin_with_other_random_adapters() -> None:
-    refuse_other_losses(Result("LoRA", FACTORY, loss_difference=5e-4), "cpu")
-    with pytest.raises(SystemExit):
-        refuse_other_losses(Result("LoRA", TRAINER, loss_difference=5e-4), "cpu")
 
 
 RESULTS = [
