@@ -99,6 +99,21 @@ def test_a_learning_rate_costs_its_training_and_what_follows(traveller: Travelle
     assert traveller.stale() == set()
 
 
+@pytest.mark.parametrize(
+    ("trainable", "trainer"), [("freeze", ""), ("full", "processes = 2\nzero_stage = 2\n")]
+)
+def test_another_trainable_set_is_one_word_and_other_processes_make_nothing_stale(
+    traveller: Traveller, trainable: str, trainer: str
+) -> None:
+    traveller.edit("[trainer]\n", f"[trainer]\n{trainer}")
+    assert built(traveller.walk()) == set()
+    traveller.edit('trainable = "lora"', f'trainable = "{trainable}"')
+    assert built(traveller.walk()) == FROM_LORA
+    metrics = traveller.store.current("lora_checkpoints").metrics
+    assert (metrics["trainable_share"] == 1.0) == (trainable == "full")
+    assert metrics["bits_per_byte_new"] > 0 and metrics["tokens_per_second"] > 0
+
+
 def test_a_new_version_with_equal_output_costs_that_stage_alone(
     traveller: Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from nativize.artifact import standalone
 from nativize.errors import TrainingError
@@ -151,6 +152,9 @@ def test_the_loss_falls_and_every_logged_step_is_a_line(tiny: Tiny, tmp_path: Pa
     assert [line["step"] for line in lines] == list(range(1, 13))
     assert lines[-1]["loss"] < lines[0]["loss"] - 0.5
     assert lines[-1]["tokens"] == 12 * 4 * 32
+    board = EventAccumulator(str(out / "tensorboard")).Reload()
+    drawn = [(event.step, event.value) for event in board.Scalars("loss")]
+    assert drawn == [(line["step"], pytest.approx(line["loss"], rel=1e-6)) for line in lines]
 
 
 def test_the_micro_batch_changes_no_gradient(tiny: Tiny, tmp_path: Path) -> None:
