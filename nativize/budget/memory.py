@@ -265,7 +265,7 @@ def _casts(setup: Setup, *, all_layers: bool) -> Terms:
 
 
 def _head(setup: Setup) -> Terms:
-    """The last norm, and the chunked loss: its gradients and one chunk of logits."""
+    """The last norm, and the chunked loss: its gradients and a chunk of logits, twice."""
     shapes, trained, how, tokens = setup.shapes, setup.trained, setup.how, setup.tokens
     learns = bool(trained.vectors) and len(set(trained.layers)) == 1
     norm = kept_by_last_norm(shapes, norms_learn=learns, how=how) + how.stream * shapes.hidden
@@ -274,7 +274,7 @@ def _head(setup: Setup) -> Terms:
         logits = tokens * shapes.vocabulary * (2 * FLOAT + how.number) + FLOAT * shapes.table
         return {"last norm": tokens * norm, "logits": logits}
     rows = min(tokens, max(1, CHUNK_BYTES[setup.device] // (FLOAT * shapes.vocabulary)))
-    chunk = rows * shapes.vocabulary * (FLOAT + (how.number if how.number < FLOAT else 0))
+    chunk = rows * shapes.vocabulary * 2 * FLOAT  # the logits and their log softmax
     states = tokens * shapes.hidden * (how.stream + how.number)
     product = how.number if how.number < FLOAT else 0
     cast = 0 if setup.trainer.zero_stage else product  # ZeRO's weights are in bf16 already
