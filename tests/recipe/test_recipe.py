@@ -67,7 +67,7 @@ def test_a_hub_model_without_revision_is_refused(tmp_path: Path) -> None:
         ("\n[language]", "\n# a comment\n[language]"),
         ("\n[language]", "\n[engine]\nworkers = 7\n[language]"),
         ("\n[language]", '\n[engine]\nray_address = "ray://head:10001"\n[language]'),
-        ("\n[language]", "\n[trainer]\nsave_every_steps = 7\n[language]"),
+        ("\n[trainer]", "\n[trainer]\nsave_every_steps = 7"),
         ('path = "../.nativize/sample/crawl/*/*"', 'path = "/elsewhere/*"'),
         ("[vocabulary]", '[vocabulary]\nrefit = "always"'),
     ],
