@@ -125,7 +125,9 @@ class Trainer(Section):
     )
     nodes: Positive = 1
     hostfile: str | None = Field(
-        None, description='Lines "host slots=N", as DeepSpeed and MPI read; hostfile only.'
+        None,
+        description='Lines "host slots=N", as DeepSpeed and MPI read; hostfile only. Relative to'
+        " where the walk is started.",
     )
     processes: int = Field(0, ge=0, description="Per node; 0: one for each GPU, one without.")
     zero_stage: Literal[0, 1, 2, 3] = Field(
