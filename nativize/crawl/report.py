@@ -5,7 +5,6 @@ shows it escapes it.
 """
 
 import json
-import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -16,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nativize.artifact import REPORT, Report, write_json
-
-log = logging.getLogger(__name__)
+from nativize.figure import new_figure, save_figure
 
 KEPT = "kept"
 SAMPLES = 3
@@ -77,16 +75,14 @@ def _write_table(path: Path, columns: list[str], rows: Sequence[Mapping[str, Any
 
 def draw_lengths(reports: Sequence[Report], out: Path) -> None:
     """``report/lengths.png``: from the metrics lengths_kept and lengths_dropped of all shards."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        log.info("lengths are not drawn: matplotlib is missing (pip install 'nativize[train]')")
+    path = out / REPORT / "lengths.png"
+    figure = new_figure(path, (7, 3), arranged=False)
+    if figure is None:
         return
     kept, dropped = (
         np.sum([report.metrics.get(name, [0] * (LONGEST + 1)) for report in reports], axis=0)
         for name in ("lengths_kept", "lengths_dropped")
     )
-    figure = Figure(figsize=(7, 3))  # an automatic layout would draw everything twice
     axes = figure.subplots()
     figure.subplots_adjust(left=0.1, right=0.98, top=0.96, bottom=0.32)
     last = int(np.max(np.flatnonzero(kept + dropped), initial=1)) + 1
@@ -97,5 +93,4 @@ def draw_lengths(reports: Sequence[Report], out: Path) -> None:
     axes.set_xticks(places, ["0", *(f"{2**n:,}" for n in range(last - 1))], rotation=60, fontsize=7)
     axes.set(xlabel="characters, from", ylabel="documents")
     axes.legend()
-    (out / REPORT).mkdir(exist_ok=True)
-    figure.savefig(out / REPORT / "lengths.png", dpi=110, metadata={"Software": None})
+    save_figure(figure, path, dpi=110)

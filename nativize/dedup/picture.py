@@ -1,6 +1,5 @@
 """Deduplication as pictures: the chance that a pair is found, and how large the groups are."""
 
-import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nativize.dedup.banding import Banding, RecallBin, detection_probability
+from nativize.figure import new_figure, save_figure
 
-log = logging.getLogger(__name__)
-
+SIZE = 7.0, 4.6
 CURVE, MEASURED, THRESHOLD = "tab:blue", "black", "tab:red"
 
 
@@ -20,7 +19,7 @@ def draw_detection(
     banding: Banding, threshold: float, measured: Sequence[RecallBin], path: Path
 ) -> None:
     """The S-curve with what was measured over it, as a PNG; skipped without matplotlib."""
-    figure = _figure(path)
+    figure = new_figure(path, SIZE)
     if figure is None:
         return
     axes = figure.subplots()
@@ -45,7 +44,7 @@ def draw_detection(
     axes.set_yticks(np.arange(0, 1.1, 0.2), [f"{share} %" for share in range(0, 101, 20)])
     figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     axes.grid(alpha=0.25)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _detection_title(banding: Banding, threshold: float, measured: Sequence[RecallBin]) -> str:
@@ -85,7 +84,7 @@ def _draw_measured(axes: Any, measured: Sequence[RecallBin]) -> None:
 def draw_cluster_sizes(sizes: NDArray[np.int64], path: Path) -> None:
     """How many groups have 2, 3–4, 5–8, … documents; skipped without matplotlib or groups."""
     sizes = sizes[sizes > 1]
-    figure = _figure(path) if len(sizes) else None
+    figure = new_figure(path, SIZE) if len(sizes) else None
     if figure is None:
         return
     counts = np.bincount(_power_of_two(sizes))[1:]
@@ -110,24 +109,9 @@ def draw_cluster_sizes(sizes: NDArray[np.int64], path: Path) -> None:
     )
     axes.set_xlabel("documents in a group")
     axes.set_ylabel("groups (logarithmic)")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _power_of_two(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """The exponent of the smallest power of two that is not less; exact for any size."""
     return np.searchsorted(2 ** np.arange(63), sizes).astype(np.int64)
-
-
-def _figure(path: Path) -> Any:
-    """An empty figure; None without matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        log.info("%s is not drawn: matplotlib is missing (pip install 'nativize[train]')", path)
-        return None
-    return Figure(figsize=(7, 4.6), layout="constrained")
-
-
-def _save(figure: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nativize.figure import new_figure, save_figure
+
 COLUMNS = {
     "bits_per_byte_new": "bits per byte, new language",
     "bits_per_byte_old": "bits per byte, old language",
@@ -29,10 +31,9 @@ def fenced(text: str) -> str:
 
 def draw_bits_per_byte(models: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     """Two bars a model, new and old language; lower is better."""
-    from matplotlib.figure import Figure  # no pyplot: no display, no global state
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure = Figure(figsize=(1.6 + 1.6 * len(models), 3.6), layout="constrained")
+    figure = new_figure(path, (1.6 + 1.6 * len(models), 3.6))
+    if figure is None:
+        return
     axes = figure.subplots()
     for offset, (key, label) in enumerate((("new", "new language"), ("old", "old language"))):
         heights = [figures[f"bits_per_byte_{key}"] for figures in models.values()]
@@ -43,7 +44,7 @@ def draw_bits_per_byte(models: Mapping[str, Mapping[str, Any]], path: Path) -> N
     axes.set_ylabel("bits per byte (lower is better)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    save_figure(figure, path, dpi=120)
 
 
 def _figures(report: Mapping[str, Any]) -> Iterator[str]:

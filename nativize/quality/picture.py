@@ -1,16 +1,14 @@
 """The perplexities of a corpus, drawn with the buckets, their sizes and their thresholds."""
 
-import logging
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nativize.figure import new_figure, save_figure
 from nativize.quality.model import BUCKET_NAMES, Buckets
 from nativize.quality.summary import BINS_PER_DECADE, Summary
-
-log = logging.getLogger(__name__)
 
 PER = {"characters": "character", "words": "word", "sentencepiece": "piece"}
 COLOURS = {"head": "tab:green", "middle": "tab:blue", "tail": "tab:red"}
@@ -23,13 +21,9 @@ def draw_perplexities(summary: Summary, buckets: Buckets, path: Path) -> None:
     counts = sum(summary.bins.values(), start=Counter[int]())
     if not counts:
         return
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        log.info("%s is not drawn: matplotlib is missing (pip install 'nativize[train]')", path)
+    figure = new_figure(path, (6, 4))
+    if figure is None:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     _draw_bars(axes, summary, min(counts), _last_bin(counts))
     for name, threshold in [("head", buckets.head), ("middle", buckets.middle)]:
@@ -39,7 +33,7 @@ def draw_perplexities(summary: Summary, buckets: Buckets, path: Path) -> None:
     axes.set_xlabel(f"perplexity per {PER[buckets.unit]}")
     axes.set_ylabel("documents")
     axes.legend()
-    figure.savefig(path, metadata={"Software": None})
+    save_figure(figure, path)
 
 
 def _last_bin(counts: Counter[int]) -> int:

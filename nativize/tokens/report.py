@@ -1,6 +1,5 @@
 """The mixture report: what each stream has, what it was asked to give, and what it gives."""
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nativize.artifact import write_json
+from nativize.figure import new_figure, save_figure
 from nativize.tokens.id_file import file_bytes
 from nativize.tokens.shards import TokenShards
-
-log = logging.getLogger(__name__)
 
 MEASURED_SAMPLES = 10_000
 """The order is run so far for the report: 0.2 s."""
@@ -107,18 +105,15 @@ def _draw(
     figures: Sequence[StreamFigures], measured: dict[str, float], shards: TokenShards, path: Path
 ) -> None:
     """Shares that streams have of all tokens and of the samples, and their epochs, as PNG."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        log.info("%s is not drawn: matplotlib is missing (pip install 'nativize[train]')", path)
+    figure = new_figure(path, (11, 4.5))
+    if figure is None:
         return
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_shares(left, figures, measured)
     _draw_epochs(right, shards)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    save_figure(figure, path, dpi=120)
 
 
 def _draw_shares(axes: Any, figures: Sequence[StreamFigures], measured: dict[str, float]) -> None:

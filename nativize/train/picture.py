@@ -1,11 +1,10 @@
 """The course of a training as one picture: loss, held-out text, learning rate, norm, speed."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-log = logging.getLogger(__name__)
+from nativize.figure import new_figure, save_figure
 
 CURVES = (
     ("loss (nats a token)", ("loss",)),
@@ -26,16 +25,12 @@ def draw_training(lines: Sequence[Mapping[str, Any]], path: Path) -> None:
     """
     if not lines:
         return
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        log.info("%s is not drawn: matplotlib is missing (pip install 'nativize[train]')", path)
-        return
     drawn = [
         (title, names) for title, names in CURVES if any(n in line for n in names for line in lines)
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure = Figure(figsize=(6, 1.8 * len(drawn)), layout="constrained")
+    figure = new_figure(path, (6, 1.8 * len(drawn)))
+    if figure is None:
+        return
     for axes, (title, names) in zip(
         figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0], drawn, strict=True
     ):
@@ -49,4 +44,4 @@ def draw_training(lines: Sequence[Mapping[str, Any]], path: Path) -> None:
         if len(names) > 1:
             axes.legend(fontsize="small")
     axes.set_xlabel("step")
-    figure.savefig(path, metadata={"Software": None})
+    save_figure(figure, path)
