@@ -1,6 +1,7 @@
 """Held-out documents, the same ones for every model."""
 
 import hashlib
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +35,21 @@ def choose_heldout(corpus: Path, encoder: Encoder, maximum_tokens: int) -> Heldo
     Raises:
         CorpusError: the corpus holds nothing out.
     """
-    chosen: list[str] = []
-    left = maximum_tokens
-    for text in _in_fair_order(corpus):
-        left -= len(encoder.encode([text])[0])
-        if left < 0 and chosen:
-            break
-        chosen.append(text)
+    # at most what the bound holds and one document more are in memory, the first ones so far;
+    # few others enter: of n documents about log n times as many as are chosen
+    first: list[tuple[int, str, int]] = []
+    tokens = 0
+    for place, text in _by_digest(corpus):
+        if tokens > maximum_tokens and place < first[0][0]:
+            continue
+        size = len(encoder.encode([text])[0])
+        heapq.heappush(first, (place, text, size))
+        tokens += size
+        while len(first) > 1 and tokens - first[0][2] > maximum_tokens:
+            tokens -= heapq.heappop(first)[2]
+    if len(first) > 1 and tokens > maximum_tokens:
+        heapq.heappop(first)
+    chosen = [text for _, text, _ in sorted(first, reverse=True)]
     if not chosen:
         raise CorpusError(
             f"{corpus}: no document is held out; raise dedup.heldout_share or give"
@@ -49,13 +58,11 @@ def choose_heldout(corpus: Path, encoder: Encoder, maximum_tokens: int) -> Heldo
     return Heldout(tuple(chosen))
 
 
-def _in_fair_order(corpus: Path) -> Iterator[str]:
-    rows = [
-        (hashlib.sha256(row["id"].encode()).digest(), row["text"])
-        for name in shard_names(corpus)
-        for batch in read_shard(corpus, name, "heldout", ["id", "text"])
-        for row in batch.to_pylist()
-        if row["text"]
-    ]
-    for _, text in sorted(rows):
-        yield text
+def _by_digest(corpus: Path) -> Iterator[tuple[int, str]]:
+    """All held-out texts as they lie; minus the digest of the id, so that a heap ends with it."""
+    for name in shard_names(corpus):
+        for batch in read_shard(corpus, name, "heldout", ["id", "text"]):
+            for row in batch.to_pylist():
+                if row["text"]:
+                    digest = hashlib.sha256(row["id"].encode()).digest()
+                    yield -int.from_bytes(digest, "big"), row["text"]

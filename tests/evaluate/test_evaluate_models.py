@@ -1,5 +1,7 @@
 """Bits per byte: each token once, whatever the windows; and a report that text cannot break."""
 
+import hashlib
+import itertools
 import json
 import math
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 import torch
 
 from nativize.artifact import Report, standalone
+from nativize.dedup.corpus import read_shard, shard_names
 from nativize.errors import CorpusError
 from nativize.evaluate import evaluate_models
 from nativize.evaluate.heldout import Heldout, choose_heldout
@@ -75,6 +78,27 @@ def test_documents_are_the_same_whatever_shards_they_lie_in(tiny: Tiny, tmp_path
     assert 1 <= len(chosen.texts) < 20
     assert sum(map(len, encoder.encode(chosen.texts))) <= 60
     assert set(chosen.texts) <= set(texts)
+
+
+@pytest.mark.parametrize("bound", [1, 7, 8, 60, 200, 10_000])
+def test_the_draw_is_the_beginning_of_all_documents_in_the_order_of_their_ids_digests(
+    tiny: Tiny, tmp_path: Path, bound: int
+) -> None:
+    encoder = load_encoder(tiny.base)
+    texts = ["The river. " * (1 + number * 7 % 5) for number in range(40)]
+    for name, part in (("a", texts[:17]), ("b", texts[17:])):
+        write_shard(tmp_path, name, [("heldout", text) for text in part])
+    rows = [
+        row
+        for name in shard_names(tmp_path)
+        for batch in read_shard(tmp_path, name, "heldout", ["id", "text"])
+        for row in batch.to_pylist()
+    ]
+    rows.sort(key=lambda row: hashlib.sha256(row["id"].encode()).digest())
+    ends = itertools.accumulate(len(encoder.encode([row["text"]])[0]) for row in rows)
+    within = max(1, sum(end <= bound for end in ends))
+    chosen = choose_heldout(tmp_path, encoder, bound)
+    assert chosen.texts == tuple(row["text"] for row in rows[:within])
 
 
 def test_a_corpus_that_holds_nothing_out_is_refused(tiny: Tiny, tmp_path: Path) -> None:
