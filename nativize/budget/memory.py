@@ -6,7 +6,6 @@ keeps bf16 weights and gradients and spreads the float32 ones. Logits never exis
 through them by chunks.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,12 +19,7 @@ from nativize.budget.activations import (
 from nativize.budget.shapes import Shapes
 from nativize.budget.trained import UNTOUCHED, Trained, trained_by
 from nativize.recipe import Trainer, TrainStage
-
-CHUNK_BYTES = {"cpu": 32 << 20, "cuda": 512 << 20}
-"""Of float32 logits at once, as in nativize.train.loss (which imports torch)."""
-
-BUCKET = 200_000_000
-"""Numbers that DeepSpeed gathers or reduces at once, as in nativize.train.deepspeed_engine."""
+from nativize.train.sizes import BUCKET, chunk_rows
 
 CONTEXT_BYTES = int(0.6 * 2**30)
 """Of CUDA's context, cuBLAS workspaces and kernels; no allocator counts them."""
@@ -91,21 +85,17 @@ class Setup:
     @property
     def passes(self) -> int:
         """Micro batches of one process in a step."""
-        return math.ceil(self._share / self.trainer.micro_batch_samples)
+        return self.trainer.passes(self.batch_samples, self.world)[0]
 
     @property
     def samples(self) -> int:
         """In one pass."""
-        return math.ceil(self._share / self.passes)
+        return self.trainer.passes(self.batch_samples, self.world)[1]
 
     @property
     def tokens(self) -> int:
         """In one pass."""
         return self.samples * self.sequence_length
-
-    @property
-    def _share(self) -> int:
-        return math.ceil(self.batch_samples / self.world)
 
     @property
     def how(self) -> Pass:
@@ -273,7 +263,7 @@ def _head(setup: Setup) -> Terms:
         # peft puts rows into a copy of the table, so the logits are made after all
         logits = tokens * shapes.vocabulary * (2 * FLOAT + how.number) + FLOAT * shapes.table
         return {"last norm": tokens * norm, "logits": logits}
-    rows = min(tokens, max(1, CHUNK_BYTES[setup.device] // (FLOAT * shapes.vocabulary)))
+    rows = min(tokens, chunk_rows(setup.device, shapes.vocabulary))
     chunk = rows * shapes.vocabulary * 2 * FLOAT  # the logits and their log softmax
     states = tokens * shapes.hidden * (how.stream + how.number)
     product = how.number if how.number < FLOAT else 0

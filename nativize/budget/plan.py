@@ -6,11 +6,7 @@ where weights travel. On a CPU nothing is promised; what an earlier training rea
 """
 
 import importlib.util
-import json
-import math
 from dataclasses import dataclass, replace
-from pathlib import Path
-from statistics import median
 
 from nativize.artifact import ArtifactStore
 from nativize.budget.flops import flops_per_token
@@ -26,10 +22,8 @@ TRAVELLING = 0.25
 CHECKPOINTED = 3 / 4
 """Of the speed: 8 FLOPs a weight instead of 6."""
 
-SFT = "sft"
 BYTES = 4
 """Of a number in checkpoints and results: float32."""
-METRICS = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -180,19 +174,11 @@ def find_budget(recipe: Recipe, store: ArtifactStore, name: str) -> Budget | Non
 
 def _of_chat(recipe: Recipe, store: ArtifactStore, chat: Chat, model: Model) -> Budget:
     dialogues = count_dialogues(recipe, store)
-    batch = min(chat.batch_samples, dialogues or chat.batch_samples)
-    steps = math.ceil(dialogues * chat.epochs / batch) if dialogues else None
-    stage = TrainStage(
-        name=SFT,
-        trainable="lora",
-        steps=steps or 1,
-        batch_tokens=batch * chat.maximum_tokens,
-        learning_rate=chat.learning_rate,
-        lora=chat.lora,
-        seed=chat.seed,
-    )
-    setup = _setup(recipe.trainer, stage, model, chat.maximum_tokens, batch, False)
-    return _budget(recipe, store, f"{SFT}_checkpoints", setup, steps, {})
+    stage = chat.tuning(dialogues or chat.batch_samples)
+    length = chat.maximum_tokens
+    setup = _setup(recipe.trainer, stage, model, length, stage.batch_tokens // length, False)
+    steps = stage.steps if dialogues else None
+    return _budget(recipe, store, f"{stage.name}_checkpoints", setup, steps, {})
 
 
 def count_dialogues(recipe: Recipe, store: ArtifactStore) -> int | None:
@@ -232,7 +218,8 @@ def _budget(
 ) -> Budget:
     trainer = recipe.trainer
     hardware = find_hardware(trainer.hardware) if trainer.hardware else None
-    speed = _measured_speed(values_file(current_value(recipe, store, name), METRICS))
+    earlier = current_value(recipe, store, name)
+    speed = earlier.metrics.get("tokens_per_second") if earlier else None
     price = trainer.price_per_gpu_hour
     return Budget(name, setup, memory_of(setup), hardware, price, steps, epochs, speed)
 
@@ -240,16 +227,6 @@ def _budget(
 def with_setup(budget: Budget, setup: Setup) -> Budget:
     """The same training in another setup, reckoned anew."""
     return replace(budget, setup=setup, memory=memory_of(setup))
-
-
-def _measured_speed(path: Path | None) -> float | None:
-    """Tokens a second of an earlier training: the median of its log."""
-    if path is None:
-        return None
-    lines = path.read_text(encoding="utf-8").splitlines()
-    speeds = [json.loads(line).get("tokens_per_second") for line in lines if line.endswith("}")]
-    found = [speed for speed in speeds if speed]
-    return median(found) if found else None
 
 
 def _epochs(recipe: Recipe, store: ArtifactStore, samples: int) -> dict[str, float]:

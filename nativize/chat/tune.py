@@ -1,17 +1,14 @@
 """Supervised fine-tuning: adapters that learn to answer, and where an answer ends."""
 
-import math
 from pathlib import Path
 
 from nativize.artifact import Report, Workplace
 from nativize.chat.samples import ChatSamples
 from nativize.chat.template import read_template
 from nativize.model.training import run_training
-from nativize.recipe import Chat, Trainer, TrainStage
+from nativize.recipe import Chat, Trainer
 from nativize.train import Job, run_here
 from nativize.train.launch import Launch
-
-NAME = "sft"
 
 
 def train_sft(
@@ -30,24 +27,15 @@ def train_sft(
         TrainingError: the training failed.
     """
     samples = ChatSamples(data, model, chat.maximum_tokens, chat.seed)
-    batch = min(chat.batch_samples, len(samples))
-    steps = math.ceil(len(samples) * chat.epochs / batch)
+    stage = chat.tuning(len(samples))
     job = Job(
         kind="chat",
         model=model,
         data=data,
         data_digest=samples.digest(),
-        stage=TrainStage(
-            name=NAME,
-            trainable="lora",
-            steps=steps,
-            batch_tokens=batch * chat.maximum_tokens,
-            learning_rate=chat.learning_rate,
-            lora=chat.lora,
-            seed=chat.seed,
-        ),
+        stage=stage,
         sequence_length=chat.maximum_tokens,
-        batch_samples=batch,
+        batch_samples=stage.batch_tokens // chat.maximum_tokens,
         trainer=trainer,
         chat_template=read_template(data),
         work_dir=place.scratch / "training",

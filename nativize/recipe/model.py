@@ -5,6 +5,7 @@ only says where, how fast or how parallel is marked `EXECUTION` and never does. 
 the names. The file format is TOML; `nativize.recipe.load` reads and explains it.
 """
 
+import math
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -108,6 +109,19 @@ class Chat(Section):
     maximum_tokens: Positive = 512
     lora: Lora = Field(default_factory=lambda: Lora(rank=64, alpha=128))
     seed: int = 1
+
+    def tuning(self, dialogues: int) -> TrainStage:
+        """The training on so many dialogues; a batch is never larger than all of them."""
+        batch = min(self.batch_samples, dialogues)
+        return TrainStage(
+            name="sft",
+            trainable="lora",
+            steps=math.ceil(dialogues * self.epochs / batch),
+            batch_tokens=batch * self.maximum_tokens,
+            learning_rate=self.learning_rate,
+            lora=self.lora,
+            seed=self.seed,
+        )
 
 
 class Export(Section):

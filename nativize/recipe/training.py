@@ -1,5 +1,6 @@
 """What is trained on, what is trained, and where: mixture, training stages, trainer."""
 
+import math
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -157,6 +158,17 @@ class Trainer(Section):
         None, description="What plan reckons with, as nativize plan --list-hardware says it."
     )
     price_per_gpu_hour: float | None = Field(None, ge=0, description="In any currency.")
+
+    def passes(self, batch_samples: int, processes: int) -> tuple[int, int]:
+        """How many passes each process makes for a step, and the samples of each, at most.
+
+        Args:
+            batch_samples: of the step.
+            processes: that share them.
+        """
+        share = math.ceil(batch_samples / processes)
+        passes = math.ceil(share / self.micro_batch_samples)
+        return passes, math.ceil(share / passes)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Trainer":

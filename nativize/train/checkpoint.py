@@ -29,6 +29,10 @@ STATE = "state.json"
 FILE_BYTES = 2 << 30
 """Of tensors in one file: what a rank that writes holds in memory besides its own."""
 
+WEIGHT, MOMENTS = "weight", ("exp_avg", "exp_avg_sq")
+PARTS = (WEIGHT, *MOMENTS)
+"""Of a trained parameter's state, named as torch's Adam names them."""
+
 State = Iterator[tuple[str, str, torch.Tensor]]
 """Parameter name, part, tensor: see `nativize.train.engine.Engine.state`."""
 
@@ -104,23 +108,23 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix(PREFIX))
 
 
-class CheckpointTensors(Mapping[str, "Parts"]):
-    """The tensors of a checkpoint by parameter, each read when it is asked for."""
+class CheckpointTensors(Mapping[str, dict[str, torch.Tensor]]):
+    """Weight and moments by parameter, read when they are asked for."""
 
     def __init__(self, checkpoint: Path) -> None:
+        self._checkpoint = checkpoint
         self._files: dict[str, Path] = {}
         for path in sorted(checkpoint.glob("*.safetensors")):
             with safe_open(path, framework="pt") as opened:
                 self._files |= dict.fromkeys(opened.keys(), path)
         self._names = sorted({key.rsplit("/", 1)[0] for key in self._files})
-        self._checkpoint = checkpoint
 
-    def __getitem__(self, name: str) -> "Parts":
-        if f"{name}/weight" not in self._files:
+    def __getitem__(self, name: str) -> dict[str, torch.Tensor]:
+        if name not in self._names:
             raise TrainingError(
                 f"{self._checkpoint}: has no {name}; remove it to begin this training anew"
             )
-        return Parts(self._files, name)
+        return {part: self._read(f"{name}/{part}") for part in PARTS}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -128,24 +132,10 @@ class CheckpointTensors(Mapping[str, "Parts"]):
     def __len__(self) -> int:
         return len(self._names)
 
-
-class Parts(Mapping[str, torch.Tensor]):
-    """One parameter's weight and moments."""
-
-    def __init__(self, files: Mapping[str, Path], name: str) -> None:
-        self._files, self._name = files, name
-
-    def __getitem__(self, part: str) -> torch.Tensor:
-        key = f"{self._name}/{part}"
+    def _read(self, key: str) -> torch.Tensor:
         with safe_open(self._files[key], framework="pt") as opened:
             tensor: torch.Tensor = opened.get_tensor(key)
         return tensor
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(["weight", "exp_avg", "exp_avg_sq"])
-
-    def __len__(self) -> int:
-        return 3
 
 
 def _write_tensors(directory: Path, state: State) -> None:

@@ -5,21 +5,21 @@ hold, gathered parameter by parameter, and fit any engine (Rajbhandari et al. 20
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import deepspeed
 import torch
 from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
 
-from nativize.train.engine import MOMENTS, WEIGHT, Batch, parameter_groups, trained_parameters
+from nativize.train.checkpoint import MOMENTS, PARTS, WEIGHT
+from nativize.train.engine import Batch, parameter_groups, trained_parameters
 from nativize.train.job import Job
 from nativize.train.loss import LanguageModelLoss
-from nativize.train.scale import FIRST, LossScale
+from nativize.train.scale import LossScale
+from nativize.train.sizes import BUCKET
 from nativize.train.world import World
-
-BUCKET = 200_000_000
-"""Numbers gathered or reduced at once: 400 MB in bf16, a fifth of a second on PCIe 4."""
 
 INFERENCE_OP = "deepspeed_shm_comm"
 """Compiled at the first start on a CPU (90 s, needs g++) and used by inference alone; its shared
@@ -29,8 +29,7 @@ memory once hung two ranks at their start."""
 def deepspeed_config(job: Job, world: World, precision: torch.dtype) -> dict[str, Any]:
     """DeepSpeed's configuration of a job; nobody copies one by hand."""
     trainer = job.trainer
-    most = -(-job.batch_samples // world.size)
-    passes = -(-most // trainer.micro_batch_samples)
+    passes, samples = trainer.passes(job.batch_samples, world.size)
     zero: dict[str, Any] = {
         "stage": trainer.zero_stage,
         "contiguous_gradients": True,
@@ -45,18 +44,12 @@ def deepspeed_config(job: Job, world: World, precision: torch.dtype) -> dict[str
         zero |= {"offload_optimizer": host}
         zero |= {"offload_param": host} if trainer.offload == "parameters" else {}
     return {
-        "train_micro_batch_size_per_gpu": -(-most // passes),
+        "train_micro_batch_size_per_gpu": samples,
         "gradient_accumulation_steps": passes,
         "gradient_clipping": job.stage.gradient_clip,
         "zero_optimization": zero,
         "bf16": {"enabled": precision == torch.bfloat16},
-        "fp16": {
-            "enabled": precision == torch.float16,
-            "loss_scale": 0,
-            "initial_scale_power": FIRST.hex().partition("p")[2].lstrip("+"),
-        }
-        if precision == torch.float16
-        else {"enabled": False},
+        "fp16": {"enabled": precision == torch.float16},
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,
         "steps_per_print": 2**31,
@@ -73,7 +66,7 @@ class DeepSpeedEngine:
         deepspeed.ops.__compatible_ops__[INFERENCE_OP] = False
         deepspeed.init_distributed(auto_mpi_discovery=False, verbose=False)
         self.world = world
-        self.scale = LossScale(False)  # DeepSpeed scales fp16 itself
+        self.scale = LossScale(precision == torch.float16)
         groups = parameter_groups(loss.model, job.stage)
         for group in groups:
             group["lr"] = 0.0  # it tries a step of zero gradients, which would decay weights
@@ -84,6 +77,7 @@ class DeepSpeedEngine:
             config=deepspeed_config(job, world, precision),
         )
         self._states(0)
+        self._set_scale()
 
     def backward(self, batch: Batch, weight: float, *, last: bool) -> torch.Tensor:
         loss = self.engine(**batch)
@@ -105,15 +99,15 @@ class DeepSpeedEngine:
         for group in self.optimiser.param_groups:
             group["lr"] = group["full_rate"] * share
         self.engine.step()
-        if not self.engine.was_step_applied():
-            self.scale.overflows += 1
-            return None
-        self.scale.overflows = 0
-        return float(self.engine.get_global_grad_norm())
+        moved = self.engine.was_step_applied()
+        norm = float(self.engine.get_global_grad_norm()) if moved else math.inf
+        self.scale.update(norm)
+        self._set_scale()
+        return norm if moved else None
 
-    def state(self) -> Iterator[tuple[str, str, torch.Tensor]]:
+    def state(self, parts: Sequence[str] = PARTS) -> Iterator[tuple[str, str, torch.Tensor]]:
         for name, parameter in self.trained:
-            for part in (WEIGHT, *MOMENTS):
+            for part in parts:
                 if part == WEIGHT:
                     whole = safe_get_full_fp32_param(parameter)
                 else:
@@ -122,11 +116,19 @@ class DeepSpeedEngine:
 
     def restore(self, parts: Mapping[str, Mapping[str, torch.Tensor]], updates: int) -> None:
         self._states(updates)
+        self._set_scale()
         for name, parameter in self.trained:
-            for part in (WEIGHT, *MOMENTS):
+            given = parts[name]
+            for part in PARTS:
                 for piece, start in self._pieces(parameter, part):
-                    values = parts[name][part].flatten()[start : start + piece.numel()]
+                    values = given[part].flatten()[start : start + piece.numel()]
                     piece[: len(values)].copy_(values)
+
+    def _set_scale(self) -> None:
+        """Ours is the scale, which checkpoints hold; DeepSpeed's own is made to follow."""
+        if self.scale.needed:
+            scaler = self.optimiser.loss_scaler
+            scaler.cur_scale, scaler.raise_error_at_min_scale = self.scale.value, False
 
     def _states(self, updates: int) -> None:
         """Adam's state as after so many steps, and linked to the parameters it belongs to."""

@@ -5,7 +5,7 @@ the parameters' own names. So a checkpoint says nothing of engine or number of p
 training goes on with others than it began with.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -15,14 +15,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from nativize.errors import TrainingError
 from nativize.recipe import TrainStage
+from nativize.train.checkpoint import MOMENTS, PARTS, WEIGHT
 from nativize.train.loss import LanguageModelLoss
 from nativize.train.scale import LossScale
 from nativize.train.world import World
 
 Batch = Mapping[str, torch.Tensor]
-
-WEIGHT, MOMENTS = "weight", ("exp_avg", "exp_avg_sq")
-"""Parts of a trained parameter's state, named as torch's Adam names them."""
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -59,7 +57,7 @@ class Engine(Protocol):
         """
         ...
 
-    def state(self) -> Iterator[tuple[str, str, torch.Tensor]]:
+    def state(self, parts: Sequence[str] = PARTS) -> Iterator[tuple[str, str, torch.Tensor]]:
         """Name, part and float32 tensor on the CPU of all that is trained; all ranks iterate."""
         ...
 
@@ -157,12 +155,16 @@ class TorchEngine:
         self.optimiser.zero_grad()
         return norm if moves else None
 
-    def state(self) -> Iterator[tuple[str, str, torch.Tensor]]:
+    def state(self, parts: Sequence[str] = PARTS) -> Iterator[tuple[str, str, torch.Tensor]]:
         for name, parameter in self.trained:
-            yield name, WEIGHT, parameter.detach().cpu()
-            for part in MOMENTS:
-                moment = self.optimiser.state.get(parameter, {}).get(part)
-                yield name, part, _zeros(parameter) if moment is None else moment.detach().cpu()
+            moments = self.optimiser.state.get(parameter, {})
+            for part in parts:
+                if part == WEIGHT:
+                    yield name, part, parameter.detach().cpu()
+                elif part in moments:
+                    yield name, part, moments[part].detach().cpu()
+                else:  # nothing was learned yet
+                    yield name, part, torch.zeros(parameter.shape)
 
     def restore(self, parts: Mapping[str, Mapping[str, torch.Tensor]], updates: int) -> None:
         for name, parameter in self.trained:
@@ -191,7 +193,3 @@ class TorchEngine:
             context: AbstractContextManager[Any] = self.loss.no_sync()
             return context
         return nullcontext()
-
-
-def _zeros(parameter: nn.Parameter) -> torch.Tensor:
-    return torch.zeros(parameter.shape, dtype=torch.float32)

@@ -16,7 +16,6 @@ import torch
 from nativize.train.checkpoint import (
     PREFIX,
     CheckpointTensors,
-    newest_checkpoint,
     read_about,
     remove_unfinished,
     save_checkpoint,
@@ -53,13 +52,15 @@ class Loop:
     step: int = 0
     updates: int = 0
 
-    def run(self) -> None:
-        """Resume where a checkpoint is, and train to the last step.
+    def run(self, checkpoint: Path | None) -> None:
+        """Train to the last step.
 
+        Args:
+            checkpoint: to go on from; None: from the first step.
         Raises:
             TrainingError: the training is sick, or cannot be saved; names step and cure.
         """
-        self._resume()
+        self._resume(checkpoint)
         if self.step == self.job.stage.steps:
             return
         health = Health()
@@ -101,10 +102,9 @@ class Loop:
             return figures
         return replace(figures, heldout=self.heldout.bits_per_byte(self.engine, self.world.device))
 
-    def _resume(self) -> None:
+    def _resume(self, checkpoint: Path | None) -> None:
         if self.world.leads:
             remove_unfinished(self.job.work_dir)
-        checkpoint = newest_checkpoint(self.job.work_dir, self.job.identity())
         if checkpoint:
             about = read_about(checkpoint)
             self.step, self.updates = about["step"], about["updates"]
@@ -123,16 +123,13 @@ class Loop:
             "loss_scale": self.engine.scale.state(),
         }
         save_checkpoint(
-            self._place(self.step),
+            self.job.work_dir / f"{PREFIX}{self.step}",
             self.engine.state(),
             about,
             keep=self.job.trainer.keep_checkpoints,
             leads=self.world.leads,
         )
         self.world.wait()
-
-    def _place(self, step: int) -> Path:
-        return self.job.work_dir / f"{PREFIX}{step}"
 
     def _seed(self, step: int, number: int) -> int:
         text = f"{self.job.stage.seed}:{step}:{self.world.rank}:{number}"

@@ -6,6 +6,7 @@ chunk by chunk of tokens instead and only the gradients are kept (Hsu et al. 202
 here in plain PyTorch, which runs on every device).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,9 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from nativize.tokens.packing import IGNORED
-
-CHUNK_BYTES = {"cpu": 32 << 20, "cuda": 512 << 20}
-"""Of float32 logits at once: enough to keep the multiplications efficient."""
+from nativize.train.sizes import chunk_rows
 
 PLAIN_HEADS = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 """Model types whose logits are the head's output and nothing more (no scale, no cap)."""
@@ -35,10 +34,7 @@ class LossHead(nn.Linear):
             return super().forward(input)
         hidden, targets = input.reshape(-1, input.shape[-1]), targets.reshape(-1)
         wanted = targets != IGNORED
-        loss: torch.Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
-            hidden[wanted], self.weight, self.bias, targets[wanted]
-        )
-        return loss
+        return summed_loss(hidden[wanted], self.weight, self.bias, targets[wanted])
 
 
 class LanguageModelLoss(nn.Module):
@@ -123,6 +119,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
         )
 
 
+summed_loss: Callable[..., torch.Tensor] = _LinearCrossEntropy.apply
+
+
 def _by_chunks(
     hidden: torch.Tensor,
     weight: torch.Tensor,
@@ -137,7 +136,7 @@ def _by_chunks(
         torch.zeros_like(bias, dtype=torch.float32) if bias is not None and wanted[2] else None
     )
     loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
-    rows = max(1, CHUNK_BYTES.get(hidden.device.type, 64 << 20) // (4 * weight.shape[0]))
+    rows = chunk_rows(hidden.device.type, weight.shape[0])
     for start in range(0, len(hidden), rows):
         chunk = slice(start, start + rows)
         logits = functional.linear(hidden[chunk], weight).float()

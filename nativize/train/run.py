@@ -20,9 +20,9 @@ from nativize.artifact.files import publish_directory
 from nativize.errors import TrainingError
 from nativize.model.adapter import check_adapter, save_adapter
 from nativize.model.overlay import ADAPTER, STAGE_FILE, TRAINED, load_with_overlays
-from nativize.train.checkpoint import newest_checkpoint
+from nativize.train.checkpoint import WEIGHT, newest_checkpoint
 from nativize.train.costs import Costs
-from nativize.train.engine import WEIGHT, Engine, TorchEngine, resolve_precision
+from nativize.train.engine import Engine, TorchEngine, resolve_precision
 from nativize.train.health import HangGuard
 from nativize.train.heldout import read_heldout
 from nativize.train.job import Job, read_job
@@ -73,27 +73,29 @@ def _train(
     job: Job, world: World, guard: HangGuard, on_log: OnLog | None, on_step: Callable[[int], None]
 ) -> Path:
     job.work_dir.mkdir(parents=True, exist_ok=True)
-    newest_checkpoint(job.work_dir, job.identity())  # of another job: refused before the work
+    # one of another job is refused before the work
+    checkpoint = newest_checkpoint(job.work_dir, job.identity())
     samples = open_samples(job)
     torch.manual_seed(job.stage.seed)  # of the adapters' first weights
-    engine, model = _engine(job, world)
+    precision = resolve_precision(job.stage.precision, world.device)
+    engine, model = _engine(job, world, precision)
     metrics = MetricsLog(
         job.work_dir,
         job.trainer.log_every_steps,
         job.stage.steps,
         on_log=on_log,
-        costs=Costs(job, world, model.config).at,
+        costs=Costs(job, world, precision, model.config).at,
     )
-    Loop(job, world, engine, samples, metrics, guard, read_heldout(job), on_step).run()
+    loop = Loop(job, world, engine, samples, metrics, guard, read_heldout(job), on_step)
+    loop.run(checkpoint)
     metrics.close()
     _publish(model, engine, job, world)
     world.wait()
     return job.output_dir
 
 
-def _engine(job: Job, world: World) -> tuple[Engine, Any]:
+def _engine(job: Job, world: World, precision: torch.dtype) -> tuple[Engine, Any]:
     """The engine, and the model in it: plain, or a peft model for adapters."""
-    precision = resolve_precision(job.stage.precision, world.device)
     plain = load_with_overlays(job.model, job.overlays)
     plain = fast_kernels(plain, job.trainer, world.device)
     install_loss_head(plain)
@@ -110,11 +112,7 @@ def _engine(job: Job, world: World) -> tuple[Engine, Any]:
 
 
 def _publish(model: Any, engine: Engine, job: Job, world: World) -> None:
-    learnt = {
-        name: tensor.clone()
-        for name, part, tensor in engine.state()
-        if part == WEIGHT and world.leads
-    }
+    learnt = {name: tensor for name, _, tensor in engine.state((WEIGHT,)) if world.leads}
     if not world.leads:
         return
     temporary = job.output_dir.with_name(f".{job.output_dir.name}.{os.getpid()}.tmp")

@@ -100,9 +100,7 @@ def share_of(step: int, batch: int, world: World) -> range:
 def batches_of(samples: Samples, step: int, job: Job, world: World) -> StepBatches:
     """A process's batches of a step, no pass larger than the trainer's micro batch."""
     chosen = [samples.sample(number) for number in share_of(step, job.batch_samples, world)]
-    most = -(-job.batch_samples // world.size)
-    passes = -(-most // job.trainer.micro_batch_samples)
-    rows = -(-most // passes)
+    passes, rows = job.trainer.passes(job.batch_samples, world.size)
     parts = [chosen[start : start + rows] or [NOTHING] for start in range(0, passes * rows, rows)]
     return StepBatches(
         [collate(part) for part in parts],

@@ -203,8 +203,7 @@ def test_what_was_made_already_is_taken_instead_of_what_is_expected(tmp_path: Pa
     recipe, store = read(data), ArtifactStore(tmp_path, "x")
     sizes = {"base_size": 32_000, "size": 47_100, "padded_size": 47_104, "new_pieces": 15_100}
     make(store, recipe, "merged_vocabulary", "vocabulary.json", json.dumps(sizes))
-    lines = [json.dumps({"step": step, "tokens_per_second": 500.0}) for step in (10, 20)]
-    make(store, recipe, "lora_checkpoints", "metrics.jsonl", "\n".join(lines))
+    make(store, recipe, "lora_checkpoints", "stage.json", "{}", tokens_per_second=500.0)
     budget = find_budget(recipe, store, "lora_checkpoints")
     assert budget is not None
     assert budget.setup.shapes.vocabulary == 47_104
@@ -214,12 +213,14 @@ def test_what_was_made_already_is_taken_instead_of_what_is_expected(tmp_path: Pa
     assert model_of(other, store).shapes.vocabulary == 40_000
 
 
-def make(store: ArtifactStore, recipe: Recipe, name: str, file: str, text: str) -> None:
-    """A value of a stage with one file in it."""
+def make(
+    store: ArtifactStore, recipe: Recipe, name: str, file: str, text: str, **figures: float
+) -> None:
+    """A value of a stage with one file in it, and figures of its own."""
 
     def build(place: Workplace) -> Report:
         (place.out / file).write_text(text, encoding="utf-8")
-        return Report({})
+        return Report(figures)
 
     stage = road(recipe)[name]
     store.materialise(stage, recipe_slice(recipe, stage.reads), Inputs(), build)

@@ -9,8 +9,8 @@ from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from nativize.tokens.packing import IGNORED
-from nativize.train import loss
 from nativize.train.loss import LanguageModelLoss, LossHead, install_loss_head
+from nativize.train.sizes import CHUNK_BYTES
 
 
 def model(**settings: Any) -> LlamaForCausalLM:
@@ -44,7 +44,7 @@ def plain_loss(model: Any, given: dict[str, torch.Tensor]) -> torch.Tensor:
 def test_loss_and_gradients_are_those_of_the_logits(
     monkeypatch: pytest.MonkeyPatch, tied: bool, frozen_head: bool, chunk_rows: int
 ) -> None:
-    monkeypatch.setitem(loss.CHUNK_BYTES, "cpu", chunk_rows * 101 * 4)
+    monkeypatch.setitem(CHUNK_BYTES, "cpu", chunk_rows * 101 * 4)
     ours, plain = model(tie_word_embeddings=tied), model(tie_word_embeddings=tied)
     for one in (ours, plain):
         one.lm_head.requires_grad_(not frozen_head)

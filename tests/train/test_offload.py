@@ -10,12 +10,13 @@ import os
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file
 
-from nativize.train.metrics import read_metrics
+from nativize.train.checkpoint import read_about
 from nativize.train.run import run_job
+from nativize.train.scale import FIRST
 from tests.engine.conftest import free_port
 from tests.model.tiny import Tiny, stage
+from tests.train.compared import assert_same_training
 from tests.train.test_run_job import written_job
 
 STEPS = 12
@@ -28,8 +29,8 @@ forked = multiprocessing.get_context("forkserver")
 forked.set_forkserver_preload(["nativize.train.run", "nativize.train.deepspeed_engine"])
 
 
-def job(tiny: Tiny, root: Path, **trainer: object) -> Path:
-    training = stage("full", steps=STEPS, weight_decay=0.1)
+def job(tiny: Tiny, root: Path, precision: str = "fp32", **trainer: object) -> Path:
+    training = stage("full", steps=STEPS, weight_decay=0.1, precision=precision)
     return written_job(tiny, root, training, trainer={**SAVING, **trainer}, batch_samples=6)
 
 
@@ -70,10 +71,12 @@ def test_a_training_under_deepspeed_goes_on_from_its_checkpoint_to_what_one_proc
     train_together(path, ENDED)
     assert (tmp_path / "work" / "checkpoint-4").is_dir()
     train_together(path)
-    out = tmp_path / "out"
-    losses = [[x["loss"] for x in read_metrics(o / "metrics.jsonl")] for o in (out, one_process)]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    ours, theirs = (load_file(o / "trained.safetensors") for o in (out, one_process))
-    assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        assert (tensor - theirs[name]).abs().max() < 2e-4, name  # a fifth of a step's largest move
+    assert_same_training(tmp_path / "out", one_process)
+
+
+def test_the_loss_scale_of_fp16_goes_on_from_the_checkpoint(tiny: Tiny, tmp_path: Path) -> None:
+    path = job(tiny, tmp_path, zero_stage=2, precision="fp16")
+    train_together(path, ENDED)
+    assert read_about(tmp_path / "work" / "checkpoint-4")["loss_scale"] == [FIRST, 4, 0]
+    train_together(path)
+    assert read_about(tmp_path / "work" / f"checkpoint-{STEPS}")["loss_scale"] == [FIRST, STEPS, 0]
