@@ -19,9 +19,9 @@ def main() -> None:
     job = read_job(Path(sys.argv[1]))
     _do_without_sound()
     from llamafactory.train.tuner import run_exp
-    from transformers import LlamaForCausalLM, TrainerCallback  # noqa: F401  before memory counts
+    from transformers import TrainerCallback
 
-    from benchmarks.training_probe import Probe
+    from benchmarks.training_probe import LLAMA, Probe
 
     losses: list[float] = []
     # its transformers divides by all tokens, also by those that are first and predicted by nothing
@@ -35,7 +35,7 @@ def main() -> None:
             losses.extend(logs[name] * predicted for name in ("loss",) if name in logs)
 
     write_data_set(job, job.work_dir)
-    probe = Probe(job.trainer.device)
+    probe = Probe(job.trainer.device, (LLAMA,))
     run_exp(arguments(job), callbacks=[Watch()])
     probe.answer(losses)
 

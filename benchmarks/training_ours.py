@@ -28,16 +28,12 @@ def main() -> None:
 
 def train(path: Path) -> None:
     """Seconds, memory and losses of the whole job."""
-    # imported before memory is counted
-    import torch.utils.tensorboard  # noqa: F401
-    from transformers import LlamaForCausalLM  # noqa: F401
-
-    from benchmarks.training_probe import Probe
+    from benchmarks.training_probe import LLAMA, Probe
     from nativize.train.metrics import METRICS, read_metrics
     from nativize.train.run import run_job
 
     job = read_job(path)
-    probe = Probe(job.trainer.device)
+    probe = Probe(job.trainer.device, ("torch.utils.tensorboard", LLAMA))
     out = run_job(path, on_step=lambda step: probe.step())
     probe.answer([line["loss"] for line in read_metrics(out / METRICS)])
 

@@ -4,15 +4,19 @@ Peak memory is what the training takes above its imports: highest resident memor
 less that before the model was loaded, on the CPU; what CUDA's allocator gave out at most, on a GPU.
 """
 
+import importlib
 import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
+
+LLAMA = "transformers.models.llama.modeling_llama"
 
 CLEAR_PEAK = "5"
 """Written to clear_refs it makes VmHWM the memory of now (proc_pid_clear_refs(5))."""
@@ -21,12 +25,15 @@ CLEAR_PEAK = "5"
 class Probe:
     """The moments at which steps end, and the highest memory until then."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, libraries: Sequence[str] = ()) -> None:
         """Takes the memory of now as nothing.
 
         Args:
             device: cpu or cuda.
+            libraries: modules that a training imports late; their memory is none of its own.
         """
+        for name in libraries:
+            importlib.import_module(name)
         self.on_gpu = device == "cuda"
         # as many threads for all: torch alone takes one for a core with two hyperthreads
         torch.set_num_threads(len(os.sched_getaffinity(0)))

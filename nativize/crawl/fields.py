@@ -51,7 +51,7 @@ def document_of_row(
 ) -> Document | Dropped | None:
     """The document of a record; None where its text is no valid text."""
     text = _joined(_value(row, file.source.text_field))
-    if text is None or not _encodable(text):
+    if text is None or not is_encodable(text):
         return None
     fields = {field: _first_text(row, names) for field, names in OTHER_FIELDS.items()}
     return file.document(text, offset=offset, length=length, locator=locator, **fields)
@@ -74,10 +74,10 @@ def _joined(value: Any) -> str | None:
 
 def _first_text(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
     values = (_value(row, name) for name in names)
-    return next((v for v in values if isinstance(v, str) and _encodable(v)), "")
+    return next((v for v in values if isinstance(v, str) and is_encodable(v)), "")
 
 
-def _encodable(text: str) -> bool:
+def is_encodable(text: str) -> bool:
     """Whether a text has no lone surrogates, which JSON can smuggle in as ``\\ud800``."""
     try:
         text.encode()

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from nativize.artifact import Accounts, Report
 from nativize.chat.instruction import training_texts
+from nativize.crawl.fields import is_encodable
 from nativize.dedup.corpus import BATCH_ROWS, read_shard, shard_path
 from nativize.errors import CorpusError
 from nativize.tokens.id_file import IdWriter
@@ -79,7 +80,7 @@ def _encode(
             whole = []
             for text in texts:
                 accounts.enter(text)
-                if _is_unicode(text):
+                if is_encodable(text):
                     accounts.keep(text)
                     whole.append(text)
                 else:
@@ -107,12 +108,3 @@ def _texts(corpus: Path, shard: str, bucket: str | None) -> Iterator[list[str]]:
 def _batches(texts: Iterator[str]) -> Iterator[list[str]]:
     while batch := list(itertools.islice(texts, BATCH_ROWS)):
         yield batch
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether no half of a surrogate pair stands alone, as JSON can write it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

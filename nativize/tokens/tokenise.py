@@ -28,7 +28,7 @@ from nativize.tokens.packing import Marks
 from nativize.tokens.report import StreamFigures, write_report
 from nativize.tokens.shards import INDEX, LIMITS, TokenShards
 from nativize.tokens.sources import INSTRUCTION, Source, shares, sources_of
-from nativize.vocabulary.encoder import load_encoder
+from nativize.vocabulary.encoder import Encoder, load_encoder
 from nativize.vocabulary.merge import TOKENIZER_FILES, read_sizes
 
 Made = dict[str, list[Report]]
@@ -62,7 +62,8 @@ def tokenise(
     sources = sources_of(mixture, corpus, replay, instruction)
     sizes = read_sizes(vocabulary_dir)
     vocabulary = _tokenizer_digest(vocabulary_dir)
-    marks = _marks(vocabulary_dir, mixture)
+    encoder = load_encoder(vocabulary_dir)
+    marks = _marks(vocabulary_dir, encoder, mixture)
     bits = bits_for(sizes.padded_size)
     encoding = {"vocabulary": vocabulary, "bos": marks.bos, "eos": marks.eos, "bits": bits}
     tasks = {
@@ -91,7 +92,7 @@ def tokenise(
         },
     }
     write_json(place.out / INDEX, index)
-    heldout = encode_heldout(load_encoder(vocabulary_dir), corpus, replay)
+    heldout = encode_heldout(encoder, corpus, replay)
     (place.out / HELDOUT).write_text(json.dumps(heldout), encoding="utf-8")
     write_json(place.out / LIMITS, {"maximum_epochs": mixture.maximum_epochs})
     figures = [
@@ -104,8 +105,7 @@ def tokenise(
     return Report({**shard_counts(reports), **told}, accounts)
 
 
-def _marks(vocabulary_dir: Path, mixture: Mixture) -> Marks:
-    encoder = load_encoder(vocabulary_dir)
+def _marks(vocabulary_dir: Path, encoder: Encoder, mixture: Mixture) -> Marks:
     try:
         return Marks(encoder.bos if mixture.bos else None, encoder.eos if mixture.eos else None)
     except ValueError as error:

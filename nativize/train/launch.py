@@ -53,7 +53,7 @@ def run_here(
         env={**os.environ, **(environment or {}), PARENT: str(os.getpid())},
     )
     try:
-        last_lines = _follow(process)
+        last_lines = follow(process, log.info)
         status = process.wait()
     except BaseException:
         end_process_group(process)
@@ -74,11 +74,12 @@ def end_process_group(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def _follow(process: subprocess.Popen[str]) -> list[str]:
+def follow(process: subprocess.Popen[str], tell: Callable[[str], object]) -> list[str]:
+    """The last lines of a process's standard error, every one told as it comes."""
     last_lines: collections.deque[str] = collections.deque(maxlen=LAST_LINES + NOISE_LINES)
     for line in process.stderr or ():
         last_lines.append(line.rstrip())
-        log.info("%s", line.rstrip())
+        tell(last_lines[-1])
     return list(last_lines)
 
 

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from nativize.engine.ray import require_listener
 from nativize.errors import TrainingError
 from nativize.recipe import Trainer
 from nativize.train.command import NODE, Node, kept_on_hosts
-from nativize.train.launch import LAST_LINES, NOISE_LINES, PARENT
+from nativize.train.launch import PARENT, follow
 
 PLACE_SECONDS = 300
 """Until the cluster has room for all nodes of a training."""
@@ -140,8 +139,5 @@ def _run_part(words: list[str], environment: Mapping[str, str], directory: str) 
         text=True,
         errors="replace",
     )
-    last_words: deque[str] = deque(maxlen=LAST_LINES + NOISE_LINES)
-    for line in process.stderr or ():
-        last_words.append(line)
-        sys.stderr.write(line)  # which Ray shows where the training was started
-    return process.wait(), "".join(last_words)
+    last_words = follow(process, lambda line: sys.stderr.write(line + "\n"))  # which Ray shows
+    return process.wait(), "".join(line + "\n" for line in last_words)

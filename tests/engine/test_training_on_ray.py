@@ -11,14 +11,8 @@ from nativize.train.on_ray import run_on_ray
 from nativize.train.run import run_job
 from tests.engine.conftest import Cluster, free_port
 from tests.model.tiny import make_tiny, stage
-from tests.train.test_nodes import (
-    SAVING,
-    assert_same_training,
-    processes,
-    start,
-    two_nodes,
-    wait_for,
-)
+from tests.train.compared import assert_same_training, processes, start, wait_for
+from tests.train.test_nodes import SAVING, two_nodes
 from tests.train.test_run_job import written_job
 
 

@@ -5,60 +5,35 @@ a process of its own. Its peak (VmHWM) beyond what the process had with its libr
 printed; it does not know how many shards there are.
 """
 
-import json
-import struct
-import subprocess
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from transformers import LlamaConfig
 
 from nativize.artifact import write_json
-from nativize.model.checkpoint import INDEX, open_checkpoint
+from nativize.model.checkpoint import open_checkpoint
 from nativize.vocabulary import Sizes
 from nativize.vocabulary.piece_model import Model, append_piece, read_model
+from tests.promises.hollow import MB, TABLES, Llama, Peak, peak_of
 from tests.vocabulary.composed import write_base
 
-MB = 1_000_000
 ROWS, NEW = 32_000, 16_000
-WIDE, INNER = 2_048, 5_632
+TINYLLAMA = Llama(rows=ROWS, wide=2_048, inner=5_632)
 LAYERS = 3
 """Of a shard."""
 IDEOGRAPHS, SIDE = 0x4E00, 300
 
 EXTEND = """
-import sys
-from pathlib import Path
 from nativize.artifact import standalone
 from nativize.model.extend import extend_model
 from nativize.recipe import Extend
 
-def peak():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if "VmHWM" in line).split()[1]) * 1024
-
 base, vocabulary, out = map(Path, sys.argv[1:4])
-import transformers.models.llama.modeling_llama
 loaded = peak()
 with standalone(out) as place:
     extend_model(base, vocabulary, place, extend=Extend())
 print(loaded, peak())
 """
-
-
-@dataclass(frozen=True)
-class Peak:
-    """Bytes that a process held, with libraries alone and at its highest, beside a shard's."""
-
-    loaded: int
-    highest: int
-    largest_shard: int
-
-    @property
-    def grown(self) -> int:
-        return self.highest - self.loaded
 
 
 @pytest.fixture(scope="module")
@@ -83,82 +58,29 @@ def fill(model: Model, size: int) -> None:
         append_piece(model, pair, -float(number))
 
 
-def write_checkpoint(directory: Path, tokenizers: Path, count: int) -> Path:
-    """A LLaMA of zeros in so many shards, the embedding in the first, the head in the last."""
-    directory.mkdir()
-    config = LlamaConfig(
-        vocab_size=ROWS,
-        hidden_size=WIDE,
-        intermediate_size=INNER,
-        num_hidden_layers=count * LAYERS,
-        architectures=["LlamaForCausalLM"],
-        dtype="bfloat16",
-    )
-    write_json(directory / "config.json", config.to_dict())
-    shards = [layers(range(first, first + LAYERS)) for first in range(0, count * LAYERS, LAYERS)]
-    shards[0]["model.embed_tokens.weight"] = [ROWS, WIDE]
-    shards[-1] |= {"model.norm.weight": [WIDE], "lm_head.weight": [ROWS, WIDE]}
-    names = [f"model-{number + 1:05}-of-{count:05}.safetensors" for number in range(count)]
-    for name, shapes in zip(names, shards, strict=True):
-        write_zeros(directory / name, shapes)
-    places = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
-    write_json(directory / INDEX, {"metadata": {}, "weight_map": places})
-    (directory / "tokenizer.model").write_bytes(
-        (tokenizers / "base" / "tokenizer.model").read_bytes()
-    )
-    return directory
-
-
-def layers(numbers: range) -> dict[str, list[int]]:
-    """The shapes of some layers."""
-    shapes = {f"self_attn.{name}_proj": [WIDE, WIDE] for name in "qkvo"}
-    shapes |= {f"mlp.{name}_proj": [INNER, WIDE] for name in ("gate", "up")}
-    shapes |= {"mlp.down_proj": [WIDE, INNER]}
-    shapes |= {"input_layernorm": [WIDE], "post_attention_layernorm": [WIDE]}
-    return {
-        f"model.layers.{number}.{name}.weight": shape
-        for number in numbers
-        for name, shape in shapes.items()
-    }
-
-
-def write_zeros(path: Path, shapes: dict[str, list[int]]) -> None:
-    """A shard in bfloat16 that takes no room on the disk: behind its header there is a hole."""
-    position, header = 0, {}
-    for name, shape in shapes.items():
-        size = 2 * shape[0] * (shape[1] if len(shape) > 1 else 1)
-        offsets = [position, position + size]
-        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": offsets}
-        position += size
-    content = json.dumps(header).encode()
-    with path.open("wb") as shard:
-        shard.write(struct.pack("<Q", len(content)) + content)
-        shard.truncate(8 + len(content) + position)
-
-
-def extend(root: Path, tokenizers: Path, count: int) -> Peak:
-    base = write_checkpoint(root / f"base-{count}", tokenizers, count)
-    out = root / f"extended-{count}"
-    command = [sys.executable, "-c", EXTEND, base, tokenizers / "merged", out]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+def extend(root: Path, tokenizers: Path, count: int) -> tuple[Peak, int]:
+    """Memory of growing a checkpoint of so many shards, and the bytes of its largest one."""
+    base, out = root / f"base-{count}", root / f"extended-{count}"
+    TINYLLAMA.write(base, files=count, layers=LAYERS)
+    tokenizer = (tokenizers / "base" / "tokenizer.model").read_bytes()
+    (base / "tokenizer.model").write_bytes(tokenizer)
+    peak = peak_of(EXTEND, base, tokenizers / "merged", out)
     written = open_checkpoint(out)
     assert len(written.shards) == count
-    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+    for name in TABLES:
         assert (written.tensors[name].dtype, written.tensors[name].shape[0]) == ("BF16", ROWS + NEW)
     shards = [path.stat().st_size for path in base.glob("*.safetensors")]
-    peak = Peak(*map(int, done.stdout.split()[-2:]), max(shards))
     print(
         f"{count} shards of {sum(shards) / MB:,.0f} MB, the largest"
-        f" {peak.largest_shard / MB:.0f} MB: growing takes {peak.grown / MB:.0f} MB"
+        f" {max(shards) / MB:.0f} MB: growing takes {peak.grown / MB:.0f} MB"
         f" beyond {peak.loaded / MB:.0f} MB of libraries"
     )
-    return peak
+    return peak, max(shards)
 
 
 def test_growing_needs_less_than_the_largest_shard_however_many_there_are(
     tokenizers: Path, tmp_path: Path
 ) -> None:
-    few, many = (extend(tmp_path, tokenizers, count) for count in (2, 8))
-    assert many.grown < many.largest_shard
+    (few, _), (many, largest) = (extend(tmp_path, tokenizers, count) for count in (2, 8))
+    assert many.grown < largest
     assert many.grown - few.grown < 20 * MB

@@ -1,6 +1,6 @@
 """Checkpoints are complete or invisible."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,9 +41,11 @@ def test_what_was_being_written_does_not_count_and_goes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"x")])
-def test_a_checkpoint_that_lost_bytes_later_is_passed_over(tmp_path: Path, damage: object) -> None:
+def test_a_checkpoint_that_lost_bytes_later_is_passed_over(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
     old, damaged = written(tmp_path, 10), written(tmp_path, 20)
-    damage(damaged / "state-00000.safetensors")  # type: ignore[operator]
+    damage(damaged / "state-00000.safetensors")
     assert newest_checkpoint(tmp_path, IDENTITY) == old
 
 

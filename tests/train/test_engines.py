@@ -6,19 +6,16 @@ killed goes on under another engine and another number of processes.
 
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file
 
 from nativize.errors import TrainingError
 from nativize.train import run_here
 from nativize.train.metrics import read_metrics
 from nativize.train.run import run_job
 from tests.model.tiny import Tiny, stage
+from tests.train.compared import assert_same_training, processes, start, wait_for
 from tests.train.test_run_job import written_job
 
 STEPS = 40
@@ -44,17 +41,9 @@ def one_process(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return {kind: run_job(job(tiny, root / kind, kind)) for kind in RESULTS}
 
 
-def assert_same_training(out: Path, expected: Path, kind: str) -> None:
-    losses = [[line["loss"] for line in read_metrics(o / "metrics.jsonl")] for o in (out, expected)]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    tokens = [read_metrics(o / "metrics.jsonl")[-1]["tokens"] for o in (out, expected)]
-    assert tokens[0] == tokens[1] == STEPS * 6 * 32
-    ours, theirs = load_file(out / RESULTS[kind]), load_file(expected / RESULTS[kind])
-    assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        assert (tensor - theirs[name]).abs().max() < 2e-4, (
-            name
-        )  # a fifth of one step's largest move
+def assert_equal(out: Path, expected: Path, kind: str) -> None:
+    assert_same_training(out, expected, RESULTS[kind])
+    assert read_metrics(out / "metrics.jsonl")[-1]["tokens"] == STEPS * 6 * 32
 
 
 @pytest.mark.parametrize(
@@ -64,33 +53,12 @@ def test_two_processes_train_what_one_trains(
     tiny: Tiny, tmp_path: Path, one_process: dict[str, Path], engine: str, kind: str
 ) -> None:
     run_here(job(tiny, tmp_path, kind, **ENGINES[engine]))
-    assert_same_training(tmp_path / "out", one_process[kind], kind)
-
-
-def start(path: Path) -> "subprocess.Popen[bytes]":
-    log = path.with_suffix(".log").open("wb")
-    command = [sys.executable, "-m", "nativize.train", str(path)]
-    return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    assert_equal(tmp_path / "out", one_process[kind], kind)
 
 
 def ranks(path: Path) -> set[int]:
     """Processes that train a job, torchrun left out."""
-    found = set()
-    for directory in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (directory / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if str(path).encode() in words and b"torch.distributed.run" not in words:
-            found.add(int(directory.name))
-    return found
-
-
-def wait_for(condition: object, seconds: float, path: Path) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, path.with_suffix(".log").read_text()
-        time.sleep(0.02)
+    return processes(path, without="torch.distributed.run")
 
 
 def test_a_dead_process_ends_all_and_another_engine_goes_on_from_its_checkpoint(
@@ -106,7 +74,7 @@ def test_a_dead_process_ends_all_and_another_engine_goes_on_from_its_checkpoint(
     lines: list[dict[str, object]] = []
     run_job(job(tiny, tmp_path, "full"), on_log=lines.append)
     assert 0 < len(lines) < STEPS // 2  # it went on, it did not begin anew
-    assert_same_training(tmp_path / "out", one_process["full"], "full")
+    assert_equal(tmp_path / "out", one_process["full"], "full")
 
 
 def test_one_process_begins_and_zero_2_with_two_goes_on(
@@ -122,7 +90,7 @@ def test_one_process_begins_and_zero_2_with_two_goes_on(
     with pytest.raises(Stopped):
         run_job(job(tiny, tmp_path, "lora"), on_step=stop)
     run_here(job(tiny, tmp_path, "lora", **ENGINES["zero-2"]))
-    assert_same_training(tmp_path / "out", one_process["lora"], "lora")
+    assert_equal(tmp_path / "out", one_process["lora"], "lora")
 
 
 def test_ending_the_launcher_leaves_no_process(tiny: Tiny, tmp_path: Path) -> None:

@@ -10,23 +10,21 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file
 
 from nativize.errors import TrainingError
 from nativize.recipe import Trainer
 from nativize.train import command, run_here
 from nativize.train.command import Node
 from nativize.train.launch import end_process_group
-from nativize.train.metrics import read_metrics
 from nativize.train.on_ray import gpus_per_node
 from nativize.train.run import run_job
 from tests.engine.conftest import free_port
 from tests.model.tiny import Tiny, stage
+from tests.train.compared import assert_same_training, processes, start, wait_for
 from tests.train.test_run_job import written_job
 
 SSH = """\
@@ -91,46 +89,6 @@ def two_nodes(root: Path, launcher: str, second: str = "127.0.0.1") -> dict[str,
         return settings
     (root / "hosts").write_text(f"localhost slots=1\n{second}  # this machine again\n")
     return {**settings, "hostfile": str(root / "hosts")}
-
-
-def start(job: Path) -> "subprocess.Popen[str]":
-    with job.with_suffix(".log").open("w") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "nativize.train", str(job)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
-
-
-def processes(job: Path) -> set[int]:
-    """Whatever names a job in its command: launchers, torchrun, and what trains."""
-    found = set()
-    for directory in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(job).encode() in (directory / "cmdline").read_bytes():
-                found.add(int(directory.name))
-        except OSError:  # it has ended
-            continue
-    return found
-
-
-def wait_for(condition: Callable[[], object], seconds: float, job: Path) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, job.with_suffix(".log").read_text()
-        time.sleep(0.05)
-
-
-def assert_same_training(out: Path, expected: Path) -> None:
-    losses = [[line["loss"] for line in read_metrics(o / "metrics.jsonl")] for o in (out, expected)]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    ours, theirs = (load_file(o / "trained.safetensors") for o in (out, expected))
-    assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        assert (tensor - theirs[name]).abs().max() < 2e-4, name  # a fifth of a step's largest move
 
 
 @pytest.fixture(scope="module")
