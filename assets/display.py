@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections import defaultdict
 from pathlib import Path
 
 from dagster import MetadataValue, TableRecord
@@ -26,10 +27,16 @@ def metadata_of(artifact: Artifact) -> dict[str, object]:
     shown |= {name: _plain(value) for name, value in artifact.metrics.items()}
     if artifact.report.accounts:
         shown["accounts"] = _funnel(artifact.report.accounts)
-    for path in sorted((artifact.path / REPORT).glob("*")):
+    return shown | _reports(artifact.path / REPORT)
+
+
+def _reports(directory: Path) -> dict[str, object]:
+    """Tables and pictures by the names of their files; what has one name is shown together."""
+    parts: defaultdict[str, list[str]] = defaultdict(list)
+    for path in sorted(directory.glob("*")):
         if path.suffix in _SHOWN:
-            shown[path.stem.replace("_", " ")] = MetadataValue.md(_SHOWN[path.suffix](path))
-    return shown
+            parts[path.stem.replace("_", " ")].append(_SHOWN[path.suffix](path))
+    return {name: MetadataValue.md("\n\n".join(texts)) for name, texts in parts.items()}
 
 
 def escaped(text: str) -> str:

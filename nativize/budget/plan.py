@@ -147,6 +147,8 @@ def budget_of(recipe: Recipe, store: ArtifactStore, stage: TrainStage, model: Mo
 def planned(recipe: Recipe, store: ArtifactStore, name: str) -> dict[str, float]:
     """What was planned for a training's asset, for its metadata; empty for other assets.
 
+    Without hardware that the recipe names there is no GPU to plan for, and FLOPs are all.
+
     Args:
         recipe: the whole recipe.
         store: its values, for sizes that are known already.
@@ -157,13 +159,14 @@ def planned(recipe: Recipe, store: ArtifactStore, name: str) -> dict[str, float]
     budget = find_budget(recipe, store, name)
     if budget is None:
         return {}
-    figures = {
-        "planned_memory_gib": budget.memory.total / 2**30,
-        "planned_tokens_per_second": budget.tokens_a_second,
-        "planned_hours": budget.hours,
-        "planned_cost": budget.cost,
-        "planned_flops": budget.flops,
-    }
+    figures = {"planned_flops": budget.flops}
+    if budget.peak is not None:  # else its speed is what this very training once reached
+        figures |= {
+            "planned_memory_gib": budget.memory.total / 2**30,
+            "planned_tokens_per_second": budget.tokens_a_second,
+            "planned_hours": budget.hours,
+            "planned_cost": budget.cost,
+        }
     return {key: round(value, 4) for key, value in figures.items() if value is not None}
 
 

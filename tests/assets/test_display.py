@@ -37,6 +37,14 @@ def test_text_cannot_speak_to_the_ui(tmp_path, text):
     assert table.count("\n") == 2, "a row stays one row"
 
 
+def test_a_table_and_a_picture_of_one_name_are_both_shown(tmp_path):
+    made = value(tmp_path, [["kept", "text"]])
+    (tmp_path / "report" / "samples.png").write_bytes(b"a picture")
+    shown = metadata_of(made)["samples"].value
+    assert "| kept | text |" in shown
+    assert "](data:image/png;base64," in shown
+
+
 def test_escaped_text_reads_as_it_was():
     import html
 

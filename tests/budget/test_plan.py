@@ -170,6 +170,17 @@ def test_an_asset_can_carry_what_was_planned_for_it(tmp_path: Path) -> None:
     assert planned(recipe, store, "raw_crawl") == {}
 
 
+def test_without_named_hardware_nothing_measured_is_called_planned(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path, "x")
+    recipe = load_recipe(RECIPES / "tinyllama-1.1b-japanese.toml")
+    trainer = recipe.trainer.model_copy(update={"hardware": None})
+    recipe = recipe.model_copy(update={"trainer": trainer})
+    make(store, recipe, "lora_checkpoints", "stage.json", "{}", tokens_per_second=500.0)
+    budget = find_budget(recipe, store, "lora_checkpoints")
+    assert budget is not None and budget.tokens_a_second == 500.0
+    assert set(planned(recipe, store, "lora_checkpoints")) == {"planned_flops"}
+
+
 @pytest.mark.parametrize(
     ("base", "message"),
     [
