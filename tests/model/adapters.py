@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftConfig, TrainableTokensConfig, get_peft_model
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from nativize.artifact import write_json
 from nativize.model.adapter import save_adapter
 from nativize.model.overlay import ADAPTER, STAGE_FILE, TRAINED, load_with_overlays
+from tests.model.tiny import random_llama
 
 ROWS, WIDE, FIRST_NEW = 500, 32, 400
 NEW = list(range(FIRST_NEW, ROWS))
@@ -24,17 +24,7 @@ def write_llama(
     directory: Path, *, dtype: torch.dtype = torch.float32, tied: bool = False, files: str = "100KB"
 ) -> Path:
     """A random Llama of two layers in files of that size, with something as its tokenizer."""
-    config = LlamaConfig(
-        vocab_size=ROWS,
-        hidden_size=WIDE,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=64,
-        tie_word_embeddings=tied,
-    )
-    torch.manual_seed(1)
-    LlamaForCausalLM(config).to(dtype).save_pretrained(directory, max_shard_size=files)
+    random_llama(ROWS, dtype=dtype, tied=tied).save_pretrained(directory, max_shard_size=files)
     write_json(directory / "tokenizer_config.json", {"model_max_length": 64})
     return directory
 

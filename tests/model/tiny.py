@@ -102,7 +102,13 @@ def make_tiny(root: Path) -> Tiny:
 def write_model(
     directory: Path, *, vocabulary: int, dtype: torch.dtype = torch.float32, tied: bool = False
 ) -> Path:
-    """A random Llama of two layers."""
+    """A random Llama as this project keeps it."""
+    save_model(random_llama(vocabulary, dtype=dtype, tied=tied), directory)
+    return directory
+
+
+def random_llama(vocabulary: int, *, dtype: torch.dtype, tied: bool) -> LlamaForCausalLM:
+    """Two layers of 32."""
     config = LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=32,
@@ -115,8 +121,7 @@ def write_model(
         eos_token_id=2,
     )
     torch.manual_seed(1)
-    save_model(LlamaForCausalLM(config).to(dtype), directory)
-    return directory
+    return LlamaForCausalLM(config).to(dtype)
 
 
 def write_variant(tiny: Tiny, root: Path, *, dtype: torch.dtype, tied: bool) -> Tiny:
