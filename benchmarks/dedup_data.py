@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks import real_text
-from nativize.crawl.document import SCHEMA, in_groups, open_writer
+from nativize.crawl.document import ROW_GROUP_TEXT_BYTES, SCHEMA, open_writer
 
 LANGUAGES = ("ja", "en")
 PAGE_CHARACTERS = (1_000, 6_000)
@@ -227,6 +227,6 @@ def write_shard(path: Path, ids: Sequence[str], texts: Sequence[str]) -> None:
         for field in SCHEMA
     }
     table = pa.table({**columns, "id": list(ids), "text": list(texts)}, schema=SCHEMA)
-    with open_writer(path, SCHEMA) as shard:
-        for part in in_groups(table):
-            shard.write_table(part)
+    groups = 1 + sum(len(text.encode()) for text in texts) // ROW_GROUP_TEXT_BYTES
+    with open_writer(path, SCHEMA, small_pages=True) as shard:
+        shard.write_table(table, row_group_size=-(-len(texts) // groups))

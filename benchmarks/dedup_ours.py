@@ -152,19 +152,18 @@ def in_memory(texts: Sequence[str]) -> Pairs:
         )
         return pairs[found >= SETTINGS.threshold]
 
-    ranks = np.empty(len(texts), np.int64)
-    ranks[np.argsort(-np.diff(column.offsets), kind="stable")] = np.arange(len(texts))
+    merits = ~np.diff(column.offsets).astype(np.uint64)
     bands = sorted_bands(signed.bands, signed.shingles > 0)
     least = least_equal_places(SETTINGS.threshold, SETTINGS.permutations)
-    stars = np.unique(np.concatenate([star_pairs(entries, ranks) for entries in bands]))
+    stars = np.unique(np.concatenate([star_pairs(entries, merits) for entries in bands]))
     pairs = split_pairs(stars)
-    parents = np.arange(len(texts))
+    parents = np.arange(len(texts), dtype=np.uint32)
     join(parents, alike(pairs[equal_places(signed.places, pairs) >= least]))
     clusters = np.asarray(roots(parents))
-    everyone = np.arange(len(texts))
+    everyone = np.arange(len(texts), dtype=np.uint32)
     touched = np.ones(len(texts), bool)
     rest = [
-        remaining_pairs(entries, ranks, clusters, everyone, signed.places, touched, least)
+        remaining_pairs(entries, merits, clusters, everyone, signed.places, touched, least)
         for entries in bands
     ]
     join(parents, alike(split_pairs(np.setdiff1d(np.concatenate(rest), stars))))

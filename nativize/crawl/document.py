@@ -9,14 +9,12 @@ timestamps. The same documents make the same bytes under one version of Arrow.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -47,9 +45,11 @@ as it was read: what a request for removal finds a document by, however often it
 ZSTD_LEVEL = 3
 ROW_GROUP_TEXT_BYTES = 8_000_000
 ROW_GROUP_ROWS = 10_000
-SCORED_GROUP_TEXT_BYTES = 500_000
-"""Smaller in scored shards, which a refresh of deduplication reads single texts of: 13 % more disk
-than with 8 MB, and a quarter instead of nearly all is read for 1 % new documents."""
+SMALL_PAGE_BYTES = 250_000
+"""Of scored shards, of which a refresh of deduplication decodes single texts: a page is the least
+that can be decoded. Pages come out at 280 kB and take 15 % more disk than those of 1 MB."""
+SMALL_PAGE_ROWS = 16
+"""Looked at together when pages are cut; Arrow's own 1,024 are megabytes of text."""
 REPEATED = ["source", "licence", "language", "file"]
 
 
@@ -125,11 +125,13 @@ class DocumentFile:
         self.close()
 
 
-def open_writer(path: Path, schema: pa.Schema, *, fast: bool = False) -> pq.ParquetWriter:
+def open_writer(
+    path: Path, schema: pa.Schema, *, fast: bool = False, small_pages: bool = False
+) -> pq.ParquetWriter:
     """A Parquet writer with the settings that make equal documents equal bytes.
 
     ``fast``: for what is read once or twice and stays on the machine; reads at three times the
-    speed and takes half as much room again.
+    speed and takes half as much room again. ``small_pages``: for what single texts are read of.
     """
     return pq.ParquetWriter(
         path,
@@ -138,16 +140,9 @@ def open_writer(path: Path, schema: pa.Schema, *, fast: bool = False) -> pq.Parq
         compression_level=None if fast else ZSTD_LEVEL,
         use_dictionary=REPEATED,
         write_statistics=False,
+        data_page_size=SMALL_PAGE_BYTES if small_pages else None,
+        write_batch_size=SMALL_PAGE_ROWS if small_pages else None,
     )
-
-
-def in_groups(table: pa.Table, text_bytes: int = SCORED_GROUP_TEXT_BYTES) -> Iterator[pa.Table]:
-    """The documents in parts of about so much text, none of them empty."""
-    sizes = pc.binary_length(table["text"]).to_numpy()
-    ends = np.flatnonzero(np.diff(np.cumsum(sizes, dtype=np.int64) // text_bytes)) + 1
-    for begin, end in pairwise([0, *ends.tolist(), len(table)]):
-        if end > begin:
-            yield table.slice(begin, end - begin)
 
 
 def count_documents(directory: Path) -> int:

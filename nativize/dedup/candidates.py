@@ -3,20 +3,30 @@
 Two rounds keep large families cheap: first every member of a band's group against the group's
 best, then only pairs that are still in different clusters. A family of n near-identical pages
 costs n comparisons instead of n²/2, and the clusters are the same, because a pair that is joined
-already cannot change them. Bands are joined on the engine, each by whoever reads that row of all
-shards' files.
+already cannot change them. Bands are joined on the engine, a range of hashes at a time, by whoever
+reads it in that row of all shards' files; what is found goes to files again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from nativize.compiled import compiled
-from nativize.dedup.documents import Documents, Mask, Numbers
+from nativize.dedup.documents import Documents, Hashes, Mask, Numbers
+
+MOST_ENTRIES = 16_000_000
+"""Of a band in one call, about: 130 MB; of more documents a band is joined in several."""
+WORTH_A_CALL = 4_000_000
+"""Entries that are sorted in half a second; of few documents a call joins several bands."""
+ARRAYS: Mapping[str, DTypeLike] = {
+    "takes_part": np.bool_, "touched": np.bool_, "merits": np.uint64, "clusters": np.uint32,
+    "rows": np.uint32, "sketches": np.uint8,
+}  # fmt: skip
+"""What joining takes beside the bands, a file each."""
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -30,13 +40,15 @@ class Bands:
         files: of each shard.
         begins: the first document of each shard.
         count: how many bands there are.
-        directory: arrays over all documents, by name.
+        parts: in how many calls each is joined.
+        directory: arrays over all documents, by name, and pairs.
         narrowed: only groups with a touched document are looked at.
     """
 
     files: tuple[Path, ...]
     begins: tuple[int, ...]
     count: int
+    parts: int
     directory: Path
     narrowed: bool
 
@@ -47,77 +59,124 @@ class Bands:
         """The bands of those documents that take part; of their groups those that are touched."""
         shards = range(len(documents.shards))
         files = tuple(documents.signature_file(shard, "bands") for shard in shards)
+        parts = -(-len(documents) // MOST_ENTRIES)
         narrowed = touched is not takes_part
-        bands = cls(files, tuple(documents.begins[:-1].tolist()), count, directory, narrowed)
+        begins = tuple(documents.begins[:-1].tolist())
+        bands = cls(files, begins, count, parts, directory, narrowed)
         directory.mkdir(parents=True, exist_ok=True)
-        bands.save(takes_part=takes_part, touched=touched, ranks=documents.ranks)
+        bands.save(takes_part=[takes_part], touched=[touched])
+        bands.save(merits=(documents.merits(shard) for shard in shards))
         return bands
 
-    def save(self, **arrays: NDArray[Any]) -> None:
-        for name, array in arrays.items():
-            np.save(self.directory / f"{name}.npy", array, allow_pickle=False)
+    def save(self, **arrays: Iterable[NDArray[Any]]) -> None:
+        """Arrays of `ARRAYS`, piece by piece."""
+        for name, pieces in arrays.items():
+            with (self.directory / name).open("wb") as file:
+                for piece in pieces:
+                    piece.tofile(file)
 
     def load(self, name: str) -> NDArray[Any]:
+        """One of them, mapped."""
         # copied when written to, which nobody does: a kernel would be compiled twice otherwise
-        return np.asarray(np.load(self.directory / f"{name}.npy", mmap_mode="c"))
+        return np.asarray(np.memmap(self.directory / name, ARRAYS[name], "c"))
 
-    def entries(self, band: int) -> NDArray[np.uint64]:
-        """Of one band hash << 32 | document of all that take part, in order.
+    def calls(self) -> list[tuple[Self, range, int]]:
+        """Which bands, and which range of hashes in them, are joined in one call."""
+        at_once = max(WORTH_A_CALL // len(self.load("touched")), 1)
+        bands = [
+            range(self.count)[first : first + at_once] for first in range(0, self.count, at_once)
+        ]
+        return [(self, some, part) for some in bands for part in range(self.parts)]
+
+    def entries(self, band: int, part: int) -> NDArray[np.uint64]:
+        """Of a range of a band hash << 32 | document of all that take part, in order.
 
         Of a narrowed band only the groups with a touched document, which are kept once found.
         """
-        found = self.directory / f"entries-{band}.npy"
-        if found.exists():
-            return self.load(found.stem)
         takes_part = self.load("takes_part")
-        wanted = self._wanted(band) if self.narrowed else None
-        parts = [np.empty(0, np.uint64)]
-        for entries, begin in self._rows(band):
-            if wanted is None:
-                entries += np.uint64(begin)
-                parts.append(entries[takes_part[(entries & _LOW).astype(np.int64)]])
-            else:
-                parts.append(_of_groups(entries, begin, wanted, takes_part))
-        whole = np.concatenate(parts)
-        whole.sort()
-        if self.narrowed:
-            self.save(**{found.stem: whole})
+        if not self.narrowed:
+            whole, count = np.empty(len(takes_part), np.uint64), 0
+            for entries, begin in self._rows(band, part):
+                count = _gather(entries, begin, takes_part, whole, count)
+            whole[:count].sort()
+            return whole[:count]
+        found = self.directory / f"entries-{band}-{part}"
+        if found.exists():
+            return np.fromfile(found, np.uint64)
+        wanted, parts = self._wanted(band, part), [np.empty(0, np.uint64)]
+        for entries, begin in self._rows(band, part):
+            parts.append(_of_groups(entries, begin, wanted, takes_part))
+        entries = np.sort(np.concatenate(parts))
+        entries.tofile(found)
+        return entries
+
+    def write_pairs(self, kind: str, band: int, part: int, pairs: NDArray[np.uint64]) -> None:
+        pairs.tofile(self.directory / f"{kind}-{band}-{part}")
+
+    def pairs(self, kind: str) -> NDArray[np.uint64]:
+        """All pairs of a kind that were written, each once, in order."""
+        whole = np.empty(0, np.uint64)
+        for band in range(self.count):
+            for part in range(self.parts):
+                path = self.directory / f"{kind}-{band}-{part}"
+                whole = np.asarray(_merged(whole, np.fromfile(path, np.uint64)))
+                path.unlink()
         return whole
 
-    def _wanted(self, band: int) -> NDArray[np.uint64]:
+    def _wanted(self, band: int, part: int) -> Hashes:
         """The hashes of touched documents in order, each once."""
         touched, parts = self.load("touched"), [np.empty(0, np.uint64)]
         ends = (*self.begins[1:], len(touched))
         of_shards = [touched[begin:end] for begin, end in zip(self.begins, ends, strict=True)]
         shards = [shard for shard, here in enumerate(of_shards) if here.any()]
-        for shard, (entries, _) in zip(shards, self._rows(band, shards), strict=True):
+        for shard, (entries, _) in zip(shards, self._rows(band, part, shards), strict=True):
             here = of_shards[shard]
             parts.append(entries[here[(entries & _LOW).astype(np.int64)]] >> _HALF)
         return np.unique(np.concatenate(parts))
 
     def _rows(
-        self, band: int, shards: Sequence[int] | None = None
-    ) -> Iterator[tuple[NDArray[np.uint64], int]]:
+        self, band: int, part: int, shards: Sequence[int] | None = None
+    ) -> Iterator[tuple[Hashes, int]]:
         """Of all shards, or some, hash << 32 | number in the shard, and the shard's first."""
         for shard in range(len(self.files)) if shards is None else shards:
             path = self.files[shard]
             size = path.stat().st_size // self.count
-            yield np.fromfile(path, np.uint64, size // 8, offset=size * band), self.begins[shard]
+            if self.parts == 1 or not size:
+                row = np.fromfile(path, np.uint64, size // 8, offset=size * band)
+            else:
+                row = np.memmap(path, np.uint64, "r", size * band, (size // 8,))
+                row = np.array(row[self._range(row, part)])
+            yield row, self.begins[shard]
+
+    def _range(self, row: Hashes, part: int) -> slice:
+        """Where the hashes of a part lie; all 32 bits are dealt out evenly."""
+        borders = [((number << 32) // self.parts) << 32 for number in range(1, self.parts)]
+        cuts = np.searchsorted(row, np.array(borders, np.uint64)).tolist()
+        return slice(*[0, *cuts, len(row)][part : part + 2])
 
 
-def stars_of_band(bands: Bands, band: int) -> NDArray[np.uint64]:
-    """`star_pairs` of one band."""
-    return star_pairs(bands.entries(band), bands.load("ranks"))
+def write_stars(bands: Bands, some: Sequence[int], part: int) -> None:
+    """`star_pairs` of a range of some bands, written as stars."""
+    merits = bands.load("merits")
+    for band in some:
+        bands.write_pairs("stars", band, part, star_pairs(bands.entries(band, part), merits))
 
 
-def rest_of_band(bands: Bands, band: int, least_equal: int) -> NDArray[np.uint64]:
-    """`remaining_pairs` of one band; clusters, rows and places were saved with the bands."""
-    names = ("ranks", "clusters", "rows", "places", "touched")
-    ranks, clusters, rows, places, touched = map(bands.load, names)
-    return remaining_pairs(bands.entries(band), ranks, clusters, rows, places, touched, least_equal)
+def write_rest(bands: Bands, some: Sequence[int], part: int, least_equal: int, places: int) -> None:
+    """`remaining_pairs` of a range of some bands, written as rest.
+
+    Clusters, rows and sketches, of so many places each, were saved with the bands.
+    """
+    names = ("merits", "clusters", "rows", "touched")
+    merits, clusters, rows, touched = map(bands.load, names)
+    sketches = bands.load("sketches").reshape(-1, places)
+    for band in some:
+        entries = bands.entries(band, part)
+        pairs = remaining_pairs(entries, merits, clusters, rows, sketches, touched, least_equal)
+        bands.write_pairs("rest", band, part, pairs)
 
 
-def star_pairs(entries: NDArray[np.uint64], ranks: Numbers) -> NDArray[np.uint64]:
+def star_pairs(entries: NDArray[np.uint64], merits: Hashes) -> NDArray[np.uint64]:
     """Of one band: the best of each group against all others, best << 32 | other, in order.
 
     The best one is the likeliest to survive, so that what explains a removal, its similarity to
@@ -125,17 +184,17 @@ def star_pairs(entries: NDArray[np.uint64], ranks: Numbers) -> NDArray[np.uint64
 
     Args:
         entries: a band's, of `Bands`.
-        ranks: of each document; the smallest is the best.
+        merits: of each document; the smallest is the best.
     """
-    return np.asarray(_stars(entries, ranks))
+    return np.asarray(_stars(entries, merits))
 
 
 def remaining_pairs(
     entries: NDArray[np.uint64],
-    ranks: Numbers,
-    clusters: Numbers,
-    rows: Numbers,
-    places: Any,
+    merits: Hashes,
+    clusters: NDArray[np.uint32],
+    rows: NDArray[np.uint32],
+    sketches: Any,
     touched: Mask,
     least_equal: int,
 ) -> NDArray[np.uint64]:
@@ -143,28 +202,20 @@ def remaining_pairs(
 
     Args:
         entries: a band's, of `Bands`.
-        ranks: as for `star_pairs`, whose pairs are not among these.
+        merits: as for `star_pairs`, whose pairs are not among these.
         clusters: of each document.
-        rows: where the sketch of a document is, -1 where it is in no group.
-        places: the sketches.
+        rows: where the sketch of a document that is in a group is.
+        sketches: a row each.
         touched: at least one of a pair is.
         least_equal: pairs with fewer equal places are left out.
     """
-    return np.asarray(_unjoined(entries, ranks, clusters, rows, places, touched, least_equal))
+    return np.asarray(_unjoined(entries, merits, clusters, rows, sketches, touched, least_equal))
 
 
-def union(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    """All pairs of some lists in order, each once, in order; the lists are let go one by one."""
-    whole = np.empty(0, np.uint64)
-    while parts:
-        whole = np.asarray(_merged(whole, parts.pop()))
-    return whole
-
-
-def equal_places(places: NDArray[np.uint8], pairs: Numbers) -> NDArray[np.int64]:
+def equal_places(sketches: NDArray[np.uint8], pairs: Numbers) -> NDArray[np.int64]:
     """In how many places the sketches of m pairs (m x 2 rows) are equal."""
     equal = np.empty(len(pairs), np.int64)
-    _count_equal(places, pairs, equal)
+    _count_equal(sketches, pairs, equal)
     return equal
 
 
@@ -193,6 +244,16 @@ def _merged(first: Any, second: Any) -> Any:
 
 
 @compiled
+def _gather(entries: Any, begin: int, takes_part: Any, whole: Any, count: int) -> int:
+    """A shard's row with the documents' numbers, of those that take part, behind ``count``."""
+    for entry in entries:
+        if takes_part[begin + np.int64(entry & _LOW)]:
+            whole[count] = entry + np.uint64(begin)
+            count += 1
+    return count
+
+
+@compiled
 def _of_groups(entries: Any, begin: int, wanted: Any, takes_part: Any) -> Any:
     """Of a shard's row hash << 32 | document of those that have a wanted hash and take part."""
     found, count, at = np.empty(len(entries), np.uint64), 0, 0
@@ -217,23 +278,23 @@ def _group_end(entries: Any, begin: int) -> int:
 
 
 @compiled
-def _best_of(entries: Any, begin: int, end: int, ranks: Any) -> Any:
+def _best_of(entries: Any, begin: int, end: int, merits: Any) -> Any:
     best = entries[begin] & _LOW
     for at in range(begin + 1, end):
         other = entries[at] & _LOW
-        if ranks[np.int64(other)] < ranks[np.int64(best)]:
+        if merits[np.int64(other)] < merits[np.int64(best)]:
             best = other
     return best
 
 
 @compiled
-def _stars(entries: Any, ranks: Any) -> Any:
+def _stars(entries: Any, merits: Any) -> Any:
     found = np.empty(len(entries), np.uint64)
     count, begin = 0, 0
     while begin < len(entries):
         end = _group_end(entries, begin)
         if end > begin + 1:
-            best = _best_of(entries, begin, end, ranks)
+            best = _best_of(entries, begin, end, merits)
             for at in range(begin, end):
                 other = entries[at] & _LOW
                 if other != best:
@@ -246,10 +307,10 @@ def _stars(entries: Any, ranks: Any) -> Any:
 @compiled
 def _unjoined(
     entries: Any,
-    ranks: Any,
+    merits: Any,
     clusters: Any,
     rows: Any,
-    places: Any,
+    sketches: Any,
     touched: Any,
     least_equal: int,
 ) -> Any:
@@ -258,7 +319,7 @@ def _unjoined(
     while begin < len(entries):
         end = _group_end(entries, begin)
         if not _is_joined(entries, begin, end, clusters):
-            best = _best_of(entries, begin, end, ranks)
+            best = _best_of(entries, begin, end, merits)
             for i in range(begin, end):
                 first = np.int64(entries[i] & _LOW)
                 for j in range(i + 1, end):
@@ -268,10 +329,10 @@ def _unjoined(
                         and (touched[first] or touched[second])
                         and first != best
                         and second != best
-                        and _equal(places[rows[first]], places[rows[second]]) >= least_equal
+                        and _equal(sketches[rows[first]], sketches[rows[second]]) >= least_equal
                     ):
                         better, other = entries[i] & _LOW, entries[j] & _LOW
-                        if ranks[second] < ranks[first]:
+                        if merits[second] < merits[first]:
                             better, other = other, better
                         found.append(better << _HALF | other)
         begin = end
@@ -296,9 +357,9 @@ def _equal(first: Any, second: Any) -> int:
 
 
 @compiled
-def _count_equal(places: Any, pairs: Any, equal: Any) -> None:
+def _count_equal(sketches: Any, pairs: Any, equal: Any) -> None:
     for pair in range(len(pairs)):
-        equal[pair] = _equal(places[pairs[pair, 0]], places[pairs[pair, 1]])
+        equal[pair] = _equal(sketches[pairs[pair, 0]], sketches[pairs[pair, 1]])
 
 
 @compiled

@@ -1,42 +1,81 @@
 """Who survives, who goes, and for whom: the decisions over all documents."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from nativize.compiled import compiled
-from nativize.dedup.documents import Documents, Hashes, Mask, Numbers, equal_groups
+from nativize.dedup.documents import Documents, Equals, Hashes, Mask, Numbers, in_order
 from nativize.dedup.joined import Joined
 from nativize.dedup.near import Comparison, near_clusters
 from nativize.dedup.shingles import mix
 
 KEPT, URL, EXACT, NEAR, CONTAMINATED, EMPTIED = range(6)
 """What becomes of a document."""
-KINDS = np.array(["kept", "url", "exact", "near", "contaminated", "emptied"])
+KINDS = ["kept", "url", "exact", "near", "contaminated", "emptied"]
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """What was decided of N documents.
+    """What was decided of N documents, n of which are lost to a like one.
 
     Attributes:
-        fates: `KEPT`, or by what it is lost.
-        survivor: for each document the one that stays in its place; itself where it is kept.
-        page: for each document the one that its URL keeps; itself for most.
-        similarity: exact Jaccard similarity to the survivor.
+        fates: of each document `KEPT`, or by what it is lost.
+        like: by equal or similar text.
+        by_url: because another document of its URL is better.
         candidates: how many pairs shared a band.
         joined: who takes part in what is near, and who belongs together by it.
     """
 
     fates: NDArray[np.int8]
-    survivor: Numbers
-    page: Numbers
-    similarity: NDArray[np.float64]
+    like: "Lost"
+    by_url: "Lost"
     candidates: int
     joined: Joined
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Documents that are lost, ascending, and those that stay in their place.
+
+    Attributes:
+        documents: n of them.
+        kept: for each the one that stays.
+        similarity: exact Jaccard similarity of both.
+    """
+
+    documents: Numbers
+    kept: Numbers
+    similarity: NDArray[np.float64]
+
+    @classmethod
+    def to_best(cls, documents: Documents, equals: Equals) -> Self:
+        """All of each group but its best."""
+        members, groups = equals
+        best = documents.best(members, groups)[groups] if len(members) else members
+        lost = np.flatnonzero(best != members)
+        lost = lost[np.argsort(members[lost])]
+        return cls(members[lost], best[lost], np.ones(len(lost)))
+
+    def behind(self, others: Self) -> Self:
+        """Both together, where who stays here may be lost there."""
+        if not len(others.documents):
+            return self
+        at = np.searchsorted(others.documents, self.kept)
+        at = np.minimum(at, len(others.documents) - 1)
+        moved = others.documents[at] == self.kept
+        documents = np.concatenate([self.documents, others.documents])
+        kept = np.where(moved, others.kept[at], self.kept)
+        similarity = np.where(moved, others.similarity[at], self.similarity)
+        order = np.argsort(documents)
+        return type(self)(
+            documents[order],
+            np.concatenate([kept, others.kept])[order],
+            np.concatenate([similarity, others.similarity])[order],
+        )
 
 
 def decide(documents: Documents, comparison: Comparison, contaminated: Mask) -> Clusters:
@@ -46,44 +85,42 @@ def decide(documents: Documents, comparison: Comparison, contaminated: Mask) -> 
     """
     dedup = comparison.signing.dedup
     fates = np.where(contaminated, CONTAMINATED, KEPT).astype(np.int8)
-    everyone = np.arange(len(documents))
-    page, copy, survivor = everyone.copy(), everyone.copy(), everyone.copy()
+    nobody = Lost.to_best(documents, Equals(np.empty(0, np.int64), np.empty(0, np.int64)))
+    by_url, copies, near = nobody, nobody, nobody
     if dedup.url:
-        urls = np.asarray(documents.column("url_hash"), np.uint64)
-        _keep_best(documents, np.flatnonzero((fates == KEPT) & (urls != 0)), (urls,), page)
-        fates[page != everyone] = URL
+        has_url = documents.column("url_hash") != 0
+        by_url = Lost.to_best(documents, documents.equals((fates == KEPT) & has_url, "url_hash"))
+        fates[by_url.documents] = URL
     if dedup.exact:
-        digests = [np.asarray(documents.column(f"digest_{h}"), np.uint64) for h in ("high", "low")]
-        _keep_best(documents, np.flatnonzero(fates == KEPT), tuple(digests), copy)
-        fates[copy != everyone] = EXACT
-    similarity, candidates, joined = np.ones(len(documents)), 0, comparison.joined
+        equals = documents.equals(fates == KEPT, "digest_high", "digest_low")
+        copies = Lost.to_best(documents, equals)
+        fates[copies.documents] = EXACT
+    candidates, joined = 0, comparison.joined
     if dedup.near:
-        takes_part = (fates == KEPT) & np.asarray(documents.column("shingled"), bool)
+        takes_part = (fates == KEPT) & documents.column("shingled")
         cluster, candidates = near_clusters(comparison, takes_part)
-        joined = Joined.of(documents, takes_part, cluster, joined.identity)
-        members = np.flatnonzero(takes_part)
-        _keep_best(documents, members, (cluster.astype(np.uint64),), survivor)
-        lost = np.flatnonzero(survivor != everyone)
-        fates[lost] = NEAR
-        similarity[lost] = _similarity(comparison, np.stack([survivor[lost], lost], axis=1))
-    return Clusters(fates, survivor[copy], page, similarity[copy], candidates, joined)
+        groups = _clusters_of_two(cluster)
+        joined = Joined.of(documents, takes_part, *groups, joined.identity)
+        near = Lost.to_best(documents, groups)
+        fates[near.documents] = NEAR
+        similarity = _similarity(comparison, np.stack([near.kept, near.documents], axis=1))
+        near = replace(near, similarity=similarity)
+    return Clusters(fates, copies.behind(near), by_url, candidates, joined)
 
 
-def _keep_best(
-    documents: Documents, members: Numbers, keys: tuple[Hashes, ...], best: Numbers
-) -> None:
-    """The best of all members with equal keys, written into ``best`` for each of them."""
-    indices, groups = equal_groups(*(key[members] for key in keys))
-    if len(indices):
-        alike = members[indices]
-        best[alike] = documents.best(alike, groups)[groups]
+def _clusters_of_two(cluster: NDArray[np.uint32]) -> Equals:
+    """Members of clusters of two or more, ascending, from the first document of each one's."""
+    others = np.flatnonzero(cluster != np.arange(len(cluster), dtype=np.uint32))
+    firsts = np.unique(cluster[others]).astype(np.int64)
+    members = np.union1d(firsts, others)
+    return Equals(members, np.searchsorted(firsts, cluster[members].astype(np.int64)))
 
 
 def _similarity(comparison: Comparison, pairs: Numbers) -> NDArray[np.float64]:
-    if comparison.signing.dedup.verify:
+    if comparison.signing.dedup.verify or not len(pairs):
         return comparison.similarities(pairs, 0.0)
     members, rows = np.unique(pairs, return_inverse=True)
-    places = comparison.documents.places(members) if len(members) else np.empty((0, 1), np.uint8)
+    places = comparison.sketches(members)
     left, right = places[rows.reshape(-1, 2)[:, 0]], places[rows.reshape(-1, 2)[:, 1]]
     return np.asarray((left == right).mean(axis=1))
 
@@ -94,29 +131,41 @@ class Families:
 
     Attributes:
         members: documents.
-        first: for each the one with the smallest id in its cluster, which names it.
+        ids: of them.
+        first: for each the place of the one with the smallest id in its cluster, which names it.
+        kept: and the place of the one that stays.
+        similarity: to that one.
     """
 
     members: Numbers
+    ids: pa.Array
     first: Numbers
+    kept: Numbers
+    similarity: NDArray[np.float64]
 
 
-def families(documents: Documents, clusters: Clusters) -> Families:
-    """Who belongs together by text; what its URL lost takes no part."""
-    takes_part = np.flatnonzero(clusters.fates != URL)
-    survivor = clusters.survivor[takes_part]
-    large = np.bincount(survivor, minlength=len(documents))[survivor] > 1
-    members = takes_part[large]
-    _, groups = np.unique(survivor[large], return_inverse=True)
-    order = documents.in_order_of_ids(members, groups)
-    members, groups = members[order], groups[order]
-    first = members[np.flatnonzero(np.diff(groups, prepend=-1))][groups]
+def families(documents: Documents, like: Lost) -> Families:
+    """Who belongs together by text."""
+    survivors, groups = np.unique(like.kept, return_inverse=True)
+    groups = np.concatenate([groups, np.arange(len(survivors))])
+    members = np.concatenate([like.documents, survivors])
+    stays = np.arange(len(members)) >= len(like.documents)
+    similarity = np.concatenate([like.similarity, np.ones(len(survivors))])
+    ids = documents.ids(members)
+    order = in_order(groups, ids)
+    opens = np.flatnonzero(np.diff(groups[order], prepend=-1))
     # by the names of clusters, not by numbers that depend on the order of shards
-    by_name = documents.in_order_of_ids(first, np.zeros(len(first), np.int64))
-    rank = np.empty(len(documents), np.int64)
-    rank[first[by_name]] = np.arange(len(by_name))
-    order = np.argsort(rank[first], kind="stable")
-    return Families(members[order], first[order])
+    rank = np.empty(len(opens), np.int64)
+    rank[in_order(ids.take(pa.array(order[opens])))] = np.arange(len(opens))
+    order = order[np.argsort(rank[groups[order]], kind="stable")]
+    groups = groups[order]
+    starts = np.diff(groups, prepend=-1) != 0
+    place = np.empty(len(opens), np.int64)
+    place[groups[stays[order]]] = np.flatnonzero(stays[order])
+    return Families(
+        members[order], ids.take(pa.array(order)),
+        np.flatnonzero(starts)[np.cumsum(starts) - 1], place[groups], similarity[order],
+    )  # fmt: skip
 
 
 def cluster_table(documents: Documents, clusters: Clusters, together: Families) -> pa.Table:
@@ -127,25 +176,20 @@ def cluster_table(documents: Documents, clusters: Clusters, together: Families) 
     "near" for the others. What its URL lost stands at the end: kind "url", no similarity, and its
     cluster is the page that is kept.
     """
-    members, lost = together.members, np.flatnonzero(clusters.fates == URL)
-    lost = lost[documents.in_order_of_ids(lost, np.zeros(len(lost), np.int64))]
-    everyone = np.concatenate([members, lost])
-    ids = documents.ids
-    similarity = pa.array(
-        np.concatenate([clusters.similarity[members], np.full(len(lost), np.nan)]).astype(
-            np.float32
-        ),
-        from_pandas=True,
-    )
+    by_url, ids = clusters.by_url, together.ids
+    lost = documents.ids(by_url.documents)
+    order = in_order(lost)
+    pages = documents.ids(by_url.kept[order])
+    everyone = np.concatenate([together.members, by_url.documents[order]])
+    similarity = np.concatenate([together.similarity, np.full(len(lost), np.nan)])
+    kinds = pa.DictionaryArray.from_arrays(clusters.fates[everyone].astype(np.int32), KINDS)
     return pa.table(
         {
-            "cluster": ids.take(pa.array(np.concatenate([together.first, clusters.page[lost]]))),
-            "id": ids.take(pa.array(everyone)),
-            "kept": ids.take(
-                pa.array(np.concatenate([clusters.survivor[members], clusters.page[lost]]))
-            ),
-            "similarity": pa.array(similarity, from_pandas=True),
-            "kind": pa.array(KINDS[clusters.fates[everyone]].tolist(), pa.string()),
+            "cluster": pa.concat_arrays([ids.take(pa.array(together.first)), pages]),
+            "id": pa.concat_arrays([ids, lost.take(pa.array(order))]),
+            "kept": pa.concat_arrays([ids.take(pa.array(together.kept)), pages]),
+            "similarity": pa.array(similarity.astype(np.float32), from_pandas=True),
+            "kind": kinds.cast(pa.string()),
         }
     )
 
@@ -159,14 +203,24 @@ def held_out(
     the share is too small to hold out anything of two or more clusters, the cluster with the
     smallest hash is taken, so that a tiny corpus can be evaluated too.
     """
-    hashes = np.asarray(documents.column("id_hash"), np.uint64).copy()
-    hashes[together.members] = hashes[together.first]
-    points = _points(hashes, seed)
     kept = clusters.fates == KEPT
-    chosen = kept & (points < share)
+    of_cluster = documents.of("id_hash", together.members[together.first])
+    order = np.argsort(together.members)
+    members, of_cluster = together.members[order], of_cluster[order]
+    chosen, lowest, first = np.zeros(len(documents), bool), np.inf, 0
+    cuts = np.searchsorted(members, documents.begins)
+    for shard in range(len(documents.shards)):
+        begin, end = documents.begins[shard : shard + 2].tolist()
+        here = slice(*cuts[shard : shard + 2])
+        hashes = documents.of_shard("id_hash", shard)
+        hashes[members[here] - begin] = of_cluster[here]
+        points = np.where(kept[begin:end], _points(hashes, seed), np.inf)
+        chosen[begin:end] = points < share
+        if len(points) and points.min() < lowest:
+            lowest, first = points.min(), begin + int(points.argmin())
     if share > 0 and not chosen.any() and np.count_nonzero(kept) > 1:
-        chosen[np.flatnonzero(kept)[np.argmin(points[kept])]] = True
-    return np.asarray(chosen)
+        chosen[first] = True
+    return chosen
 
 
 def _points(hashes: Hashes, seed: int) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -214,15 +215,13 @@ def _hits_of(
 def _found(documents: Documents, step: Workplace) -> tuple[Numbers, Hits]:
     """Documents and the pieces that each holds; rows that were not signed are left out."""
     numbers, pieces = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
-    rows = documents.column("row").astype(np.int64)
     for shard, path in enumerate(documents.shards):
         hits = np.load(step.out / f"{path.stem}.hits.npy")
-        begin_, end = documents.begins[shard : shard + 2]
-        row = hits[:, 0].astype(np.int64)
-        at = np.searchsorted(rows[begin_:end], row)
-        signed = at < end - begin_
-        signed[signed] = rows[begin_ + at[signed]] == row[signed]
-        numbers.append(begin_ + at[signed])
+        rows, row = documents.of_shard("row", shard), hits[:, 0]
+        at = np.searchsorted(rows, row)
+        signed = at < len(rows)
+        signed[signed] = rows[at[signed]] == row[signed]
+        numbers.append(documents.begins[shard] + at[signed])
         pieces.append(hits[signed, 1])
     return np.concatenate(numbers), np.concatenate(pieces)
 
@@ -253,7 +252,7 @@ def _shown(
             continue
         seen.add(item)
         some = np.unique(numbers[pieces == found[at]])
-        example = documents.ids[int(documents.in_order_of_ids(some, some * 0)[0])]
+        example = pc.min(documents.ids(some))
         text = _piece_as_text(sets, entry, signing)
         rows.append([text, int(counts[at]), sets.names[item[0]], item[1] + 1, example.as_py()])
         if len(rows) == MOST_SHOWN:

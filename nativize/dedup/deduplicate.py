@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -26,6 +25,7 @@ from nativize.dedup.clusters import (
     NEAR,
     URL,
     Clusters,
+    Families,
     cluster_table,
     decide,
     families,
@@ -50,13 +50,13 @@ log = logging.getLogger(__name__)
 
 MEMORY = "memory"
 """What a refresh need not find again, pairs and clusters; no content of the corpus."""
-PAIRS = "pairs.parquet"
+PAIRS = "pairs.npz"
 REASONS = {
     URL: "url_duplicate", EXACT: "exact_duplicate", NEAR: "near_duplicate",
     CONTAMINATED: "contaminated", EMPTIED: "frequent_lines",
 }  # fmt: skip
 HELDOUT = len(KINDS)
-WORDS = np.array(["train", *REASONS.values(), "heldout"], object)
+WORDS = ["train", *REASONS.values(), "heldout"]
 """What each fate is called in the corpus."""
 
 
@@ -97,7 +97,7 @@ def deduplicate(
     clusters = decide(documents, comparison, contamination.mask)
     cuts = _line_cuts(documents, clusters, signing, place, engine)
     clusters.fates[cuts.emptied] = EMPTIED
-    together = families(documents, clusters)
+    together = families(documents, clusters.like)
     heldout = held_out(documents, clusters, together, dedup.heldout_share, dedup.seed)
     fates = _fates(clusters, heldout)
     _write_shards(documents, fates, cuts, place)
@@ -110,7 +110,7 @@ def deduplicate(
         show(documents, signing, table, place, engine)
     decided = _accounts(documents, fates, cuts)
     accounts = Accounts.total([Accounts(signed.entered, dropped=signed.dropped), decided])
-    metrics = _metrics(fates, table, clusters, comparison)
+    metrics = _metrics(fates, together, clusters, comparison)
     metrics |= {"frequent_lines": cuts.lines, "documents_with_cut_lines": cuts.cut.documents}
     return Report(metrics, accounts)
 
@@ -130,13 +130,14 @@ def _sign(
         for shard in shards
     ]
     reports = step.shards.build(engine, sign_shard, tasks, step.out)
-    accounts = Accounts.total(report.accounts for report in reports if report.accounts)
+    books = [report.accounts or Accounts() for report in reports]
+    accounts = Accounts.total(books)
     if not accounts.kept.documents:
         raise CorpusError(
             f"{scored}: no document to deduplicate ({accounts.entered.documents} entered,"
             f" dropped: {sorted(accounts.dropped)}); loosen [clean] or [quality] bucket_shares"
         )
-    return accounts, read_documents(step.out, shards, list(digests.values()))
+    return accounts, read_documents(step.out, shards, list(digests.values()), books)
 
 
 def _contamination(
@@ -178,34 +179,37 @@ def _write_shards(
 ) -> None:
     """The shards as they are, the fates of all their rows, and what is cut out of them."""
     (place.out / FATES).mkdir()
-    rows = documents.column("row").astype(np.int64)
     for number, shard in enumerate(documents.shards):
         place.link(shard, place.out / SHARDS / shard.name)
         begin, end = documents.begins[number : number + 2]
-        of_rows = _bucket_fates(shard)
-        of_rows[rows[begin:end]] = WORDS[fates[begin:end]]
-        write_fates(
-            place.out / FATES / shard.name,
-            pa.array(of_rows.tolist(), pa.string()),
-            cuts.of_rows(begin, rows[begin:end], len(of_rows)),
-        )
+        rows = documents.of_shard("row", number)
+        of_rows = pa.DictionaryArray.from_arrays(fates[begin:end].astype(np.int32), WORDS)
+        if len(rows) < documents.rows[number]:
+            of_rows = _with_bucket_fates(of_rows, rows, shard)
+        of_cuts = cuts.of_rows(begin, rows, len(of_rows))
+        write_fates(place.out / FATES / shard.name, of_rows, of_cuts)
 
 
-def _bucket_fates(shard: Path) -> NDArray[np.object_]:
-    """The fate of documents that were not even signed: lost by their bucket."""
-    if "bucket" not in pq.read_schema(shard).names:
-        return np.full(pq.read_metadata(shard).num_rows, "", object)
+def _with_bucket_fates(
+    fates: pa.DictionaryArray, rows: NDArray[np.uint32], shard: Path
+) -> pa.Array:
+    """The fates of all rows of a shard; those that were not signed are lost by their bucket."""
     buckets = pq.read_table(shard, columns=["bucket"])["bucket"].to_pylist()
-    return np.array([f"bucket:{bucket}" for bucket in buckets], object)
+    of_rows = np.array([f"bucket:{bucket}" for bucket in buckets], object)
+    of_rows[rows] = fates.to_pylist()
+    return pa.array(of_rows.tolist(), pa.string())
 
 
 def _accounts(documents: Documents, fates: NDArray[np.int8], cuts: LineCuts) -> Accounts:
     """The books; lines cut out of a document that is kept are lost without a document."""
-    characters, sizes = documents.column("characters"), documents.column("bytes")
+    characters, sizes = (documents.column(name) for name in ("characters", "bytes"))
     accounts = Accounts()
     for fate in np.unique(fates).tolist():
         mask = fates == fate
-        count = Count(int(mask.sum()), int(characters[mask].sum()), int(sizes[mask].sum()))
+        count = Count(
+            int(mask.sum()),
+            *(int(column[mask].sum(dtype=np.int64)) for column in (characters, sizes)),
+        )
         if fate in (KEPT, HELDOUT):
             accounts.kept += count
         else:
@@ -219,12 +223,11 @@ def _accounts(documents: Documents, fates: NDArray[np.int8], cuts: LineCuts) -> 
 
 
 def _metrics(
-    fates: NDArray[np.int8], table: pa.Table, clusters: Clusters, comparison: Comparison
+    fates: NDArray[np.int8], together: Families, clusters: Clusters, comparison: Comparison
 ) -> dict[str, Any]:
     dedup, banding = comparison.signing.dedup, comparison.signing.banding()
     number = np.bincount(fates, minlength=len(WORDS)).tolist()
-    by_text = table.filter(pc.not_equal(table["kind"], "url"))
-    sizes = by_text.group_by("cluster").aggregate([("id", "count")])["id_count"].to_numpy()
+    sizes = np.unique(together.first, return_counts=True)[1].tolist()
     return {
         "train_documents": number[KEPT],
         "heldout_documents": number[HELDOUT],

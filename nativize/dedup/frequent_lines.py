@@ -187,11 +187,10 @@ class _Found:
 
     def letters(self) -> Numbers:
         """How many folded characters each document has."""
-        rows = self.documents.column("row").astype(np.int64)
         found = np.empty(len(self.documents), np.int64)
         for shard in self._shards():
             here = slice(*self.documents.begins[shard : shard + 2])
-            found[here] = self._open(shard, "letters")[rows[here]]
+            found[here] = self._open(shard, "letters")[self.documents.of_shard("row", shard)]
         return found
 
     def _shards(self) -> range:
@@ -216,7 +215,7 @@ class _Found:
         if not len(numbers) or not len(spans):
             # copies, for a part of a mapped file would keep it open
             return np.empty(0, np.uint64), numbers[:0], spans[:0].copy()
-        rows = self.documents.column("row")[numbers]
+        rows = self.documents.of_shard("row", shard)[numbers - begin]
         nearest = np.minimum(np.searchsorted(rows, spans[:, Span.ROW]), len(rows) - 1)
         kept = rows[nearest] == spans[:, Span.ROW]
         return self._open(shard, "lines")[here][kept], numbers[nearest[kept]], spans[kept]
@@ -320,7 +319,7 @@ def _shown(documents: Documents, frequent: list[_Frequent]) -> Table:
     best = np.concatenate([part.best for part in frequent])[most].tolist()
     spans = np.concatenate([part.best_spans for part in frequent])[most]
     rows = [
-        [_line_of(documents, one, span), count, documents.ids[one].as_py()]
+        [_line_of(documents, one, span), count, documents.id(one)]
         for one, span, count in zip(best, spans, counts[most].tolist(), strict=True)
     ]
     return {"columns": ["line", "documents", "kept in"], "rows": rows}
@@ -328,6 +327,6 @@ def _shown(documents: Documents, frequent: list[_Frequent]) -> Table:
 
 def _line_of(documents: Documents, document: int, span: NDArray[np.uint32]) -> str:
     shard = int(np.searchsorted(documents.begins, document, "right")) - 1
-    rows = documents.column("row")[[document]].astype(np.int64)
+    rows = documents.of("row", np.array([document])).astype(np.int64)
     text = read_rows(documents.shards[shard], rows)[0].as_py().encode()
     return shortened(text[span[Span.BEGIN] : span[Span.END]].decode().strip())

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from nativize.dedup.documents import Documents, Mask, Numbers
 from nativize.dedup.sign import Signing
 
-FORMAT = 1
-"""Counted up when the same documents would be joined otherwise."""
-NOBODY = np.uint32(0xFFFFFFFF)
-"""The cluster of a document that took no part."""
+ARRAYS = ("took_part", "members", "clusters")
+FORMAT = 2
+"""Counted up when the same documents would be joined otherwise, or are written otherwise."""
 LARGEST_TOUCHED_SHARE = 0.25
 """Of those that take part; where more are touched, all are looked at as in a first run."""
 
@@ -33,20 +32,31 @@ class Joined:
     Attributes:
         identity: what its pairs depend on beside the documents, as plain JSON.
         shards: of each shard the digest and how many documents were signed of it.
-        clusters: of each document the number of its cluster, or `NOBODY`.
+        took_part: of each document.
+        members: those of clusters of two or more, ascending.
+        clusters: the number of each one's cluster, from 0 on.
     """
 
     identity: Mapping[str, Any]
     shards: Sequence[tuple[str, int]]
+    took_part: Mask
+    members: NDArray[np.uint32]
     clusters: NDArray[np.uint32]
 
     @classmethod
     def of(
-        cls, documents: Documents, takes_part: Mask, clusters: Numbers, identity: Mapping[str, Any]
+        cls,
+        documents: Documents,
+        took_part: Mask,
+        members: Numbers,
+        clusters: Numbers,
+        identity: Mapping[str, Any],
     ) -> Self:
         sizes = np.diff(documents.begins).tolist()
-        numbers = np.where(takes_part, clusters, NOBODY).astype(np.uint32)
-        return cls(identity, list(zip(documents.digests, sizes, strict=True)), numbers)
+        return cls(
+            identity, list(zip(documents.digests, sizes, strict=True)), took_part,
+            members.astype(np.uint32), clusters.astype(np.uint32),
+        )  # fmt: skip
 
     @classmethod
     def read(cls, directory: Path | None, identity: Mapping[str, Any]) -> Self:
@@ -55,48 +65,57 @@ class Joined:
         if path and path.exists():
             head = json.loads(path.read_text(encoding="utf-8"))
             if head["identity"] == json.loads(json.dumps(identity)):
-                clusters = np.load(path.with_suffix(".npy"), mmap_mode="r")
-                return cls(identity, head["shards"], np.asarray(clusters))
-        return cls(identity, [], np.empty(0, np.uint32))
+                with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+                    return cls(identity, head["shards"], *(arrays[name] for name in ARRAYS))
+        nobody = np.empty(0, np.uint32)
+        return cls(identity, [], np.empty(0, bool), nobody, nobody)
 
     def write(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         head = {"identity": self.identity, "shards": self.shards}
         (directory / "clusters.json").write_text(json.dumps(head), encoding="utf-8")
-        np.save(directory / "clusters.npy", self.clusters, allow_pickle=False)
+        np.savez(directory / "clusters.npz", **{name: getattr(self, name) for name in ARRAYS})
 
-    def settled(self, documents: Documents, takes_part: Mask) -> tuple[Numbers, Mask]:
+    def settled(self, documents: Documents, takes_part: Mask) -> tuple[NDArray[np.uint32], Mask]:
         """For each document the first of its cluster, and which are to be looked for in the bands.
 
         The first of a document that is to be looked for is itself.
         """
-        parents = np.arange(len(documents))
-        numbers, clusters = self._still_there(documents)
-        stays = takes_part[numbers] & (clusters != NOBODY)
-        numbers, clusters = numbers[stays], clusters[stays]
-        before = np.bincount(self.clusters[self.clusters != NOBODY], minlength=1)
-        whole = np.bincount(clusters, minlength=len(before)) == before
-        numbers, clusters = numbers[whole[clusters]], clusters[whole[clusters]]
+        parents = np.arange(len(documents), dtype=np.uint32)
         touched = takes_part.copy()
-        touched[numbers] = False
+        numbers, clusters = self._still_there(documents, touched)
+        stays = takes_part[numbers]
+        numbers, clusters = numbers[stays], clusters[stays]
+        before = np.bincount(self.clusters)
+        whole = (np.bincount(clusters, minlength=len(before)) == before)[clusters]
+        touched[numbers[~whole]] = True
         if touched.sum() > LARGEST_TOUCHED_SHARE * takes_part.sum():
             return parents, takes_part
-        first = np.empty(len(before), np.int64)
+        numbers, clusters = numbers[whole], clusters[whole]
+        first = np.empty(len(before), np.uint32)
         # of a number written twice the last stays, which is the smallest
         first[clusters[::-1]] = numbers[::-1]
         parents[numbers] = first[clusters]
         return parents, touched
 
-    def _still_there(self, documents: Documents) -> tuple[Numbers, NDArray[np.uint32]]:
-        """Documents of shards that were there before, ascending, and their clusters then."""
+    def _still_there(
+        self, documents: Documents, touched: Mask
+    ) -> tuple[Numbers, NDArray[np.uint32]]:
+        """Documents of shards that were there before, ascending, of clusters, and which these were.
+
+        Of all that took part before ``touched`` is taken away.
+        """
         begins = np.cumsum([0, *(size for _, size in self.shards)]).tolist()
         known = {digest: number for number, (digest, _) in enumerate(self.shards)}
         numbers, clusters = [np.empty(0, np.int64)], [np.empty(0, np.uint32)]
         for shard, digest in enumerate(documents.digests):
             if digest in known:
-                old = known[digest]
-                clusters.append(self.clusters[begins[old] : begins[old + 1]])
-                numbers.append(np.arange(*documents.begins[shard : shard + 2]))
+                begin, end = begins[known[digest] : known[digest] + 2]
+                moved = int(documents.begins[shard]) - begin
+                touched[begin + moved : end + moved] &= ~self.took_part[begin:end]
+                here = slice(*np.searchsorted(self.members, [begin, end]))
+                numbers.append(self.members[here].astype(np.int64) + moved)
+                clusters.append(self.clusters[here])
         return np.concatenate(numbers), np.concatenate(clusters)
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nativize.compiled import compiled
 from nativize.dedup.documents import Documents, Hashes, Numbers
 from nativize.dedup.shingles import mix
 
+ARRAYS = ("first", "second", "similarity")
 UNKNOWN = np.nan
 
 
@@ -37,13 +36,12 @@ class KnownPairs:
         """What was written; nothing where there is none."""
         if path is None or not path.exists():
             return cls.nothing()
-        table = pq.read_table(path)
-        return cls(*(table[name].to_numpy() for name in ("first", "second", "similarity")))
+        with np.load(path, allow_pickle=False) as arrays:
+            return cls(*(arrays[name] for name in ARRAYS))
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        columns = {"first": self.first, "second": self.second, "similarity": self.similarity}
-        pq.write_table(pa.table(columns), path, compression="zstd", use_dictionary=False)
+        np.savez(path, **{name: getattr(self, name) for name in ARRAYS})
 
     def of(self, first: Hashes, second: Hashes) -> NDArray[np.float64]:
         """Similarity of each pair, `UNKNOWN` where it was never found."""
@@ -64,8 +62,7 @@ class KnownPairs:
 
 def pair_hashes(documents: Documents, pairs: Numbers) -> tuple[Hashes, Hashes]:
     """Two hashes of each pair (m x 2), whichever of both stands first."""
-    high = np.asarray(documents.column("digest_high"), np.uint64)[pairs]
-    low = np.asarray(documents.column("digest_low"), np.uint64)[pairs]
+    high, low = (documents.of(f"digest_{half}", pairs) for half in ("high", "low"))
     swap = high[:, 0] > high[:, 1]
     high[swap], low[swap] = high[swap][:, ::-1], low[swap][:, ::-1]
     return np.asarray(_mixed(high)), np.asarray(_mixed(low))

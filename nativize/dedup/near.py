@@ -18,11 +18,10 @@ from nativize.dedup.candidates import (
     Bands,
     equal_places,
     join,
-    rest_of_band,
     roots,
     split_pairs,
-    stars_of_band,
-    union,
+    write_rest,
+    write_stars,
 )
 from nativize.dedup.compare import BELOW, similarities_of_spans
 from nativize.dedup.documents import Documents, Mask, Numbers
@@ -87,6 +86,12 @@ class Comparison:
         self.known = self.known.after(self.found[-1])
         return np.where(found >= least, found, BELOW)
 
+    def sketches(self, members: Numbers) -> NDArray[np.uint8]:
+        """A row for each of some sorted documents."""
+        path = self.texts.directory / "sketches"
+        self.documents.write_sketches(members, path)
+        return np.asarray(np.memmap(path, np.uint8, "r").reshape(len(members), -1))
+
     def remembered(self) -> KnownPairs:
         """All that was asked for; of a pair asked for twice the more telling answer."""
         remembered = KnownPairs.nothing()
@@ -121,7 +126,7 @@ def compare_stored(
     )  # fmt: skip
 
 
-def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, int]:
+def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[NDArray[np.uint32], int]:
     """For each document the smallest number of its cluster, and how many candidates there were.
 
     After a refresh only candidates with a document that was touched are counted.
@@ -131,8 +136,8 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, in
     parents, touched = comparison.joined.settled(documents, takes_part)
     directory = comparison.texts.directory / "bands"
     bands = Bands.of(documents, banding.bands, takes_part, touched, directory)
-    calls = [(bands, band) for band in range(banding.bands)]
-    packed = union(comparison.engine.map(stars_of_band, calls, "bands"))
+    comparison.engine.map(write_stars, bands.calls(), "bands")
+    packed = bands.pairs("stars")
     grouped = split_pairs(packed)
     pairs = grouped[touched[grouped].any(axis=1)] if bands.narrowed else grouped
     if not len(pairs):
@@ -141,17 +146,21 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[Numbers, in
         join(parents, pairs)
         return np.asarray(roots(parents)), len(pairs)
     members = np.unique(grouped)
-    rows = np.full(len(documents), -1, np.int64)
+    rows = np.zeros(len(documents), np.uint32)
     rows[members] = np.arange(len(members))
-    # on disk, not in memory: 120 bytes a document
-    bands.save(rows=rows, places=documents.places(members))
-    least = least_equal_places(dedup.threshold, max(dedup.permutations, banding.values))
-    hopeful = pairs[equal_places(bands.load("places"), rows[pairs]) >= least]
+    documents.write_sketches(members, directory / "sketches")
+    bands.save(rows=[rows])
+    places = max(dedup.permutations, banding.values)
+    least = least_equal_places(dedup.threshold, places)
+    equal = equal_places(bands.load("sketches").reshape(-1, places), rows[pairs].astype(np.int64))
+    hopeful = pairs[equal >= least]
+    del rows, grouped
     similar = comparison.similarities(hopeful, dedup.threshold) >= dedup.threshold
     join(parents, hopeful[similar])
-    bands.save(clusters=roots(parents))
-    rest = comparison.engine.map(rest_of_band, [(*call, least) for call in calls], "bands")
-    left = split_pairs(np.setdiff1d(union(rest), packed))
+    bands.save(clusters=[roots(parents)])
+    calls = [(*call, least, places) for call in bands.calls()]
+    comparison.engine.map(write_rest, calls, "bands")
+    left = split_pairs(np.setdiff1d(bands.pairs("rest"), packed, assume_unique=True))
     similar = comparison.similarities(left, dedup.threshold) >= dedup.threshold
     join(parents, left[similar])
     log.info("near duplicates: %d candidates, %d compared", len(pairs), comparison.compared)

@@ -23,7 +23,7 @@ from nativize.dedup.report import (
     examples,
     largest_clusters,
 )
-from nativize.dedup.sign import Signing
+from nativize.dedup.sign import Signing, hashes_of
 from nativize.dedup.sketch import sign
 from nativize.dedup.stored import read_rows
 from nativize.engine import CorpusEngine
@@ -69,7 +69,7 @@ def _write(path: Path, table: object) -> None:
 def _show_curve(
     documents: Documents, signing: Signing, place: Workplace, engine: CorpusEngine
 ) -> None:
-    sample = np.sort(sample_of(np.asarray(documents.column("digest_high"), np.uint64)))
+    sample = np.sort(sample_of(documents.column("digest_high")))
     texts = texts_of(documents, sample)
     measurement = measurement_identity(texts, signing.banding(), signing.dedup.seed)
     identity = {**measurement, **signing.identity(), "threshold": signing.dedup.threshold}
@@ -102,9 +102,10 @@ def _example_pairs(documents: Documents, table: pa.Table) -> list[ExamplePair]:
     )
     rows = lost.take(pa.array(chosen)).to_pylist()
     wanted = sorted({row[name] for row in rows for name in ("id", "kept")})
-    numbers = np.sort(pc.indices_nonzero(pc.is_in(documents.ids, pa.array(wanted))).to_numpy())
-    numbers = numbers.astype(np.int64)
-    names = documents.ids.take(pa.array(numbers)).to_pylist()
+    hashes = hashes_of(Texts.of(wanted))
+    # another document may have the hash of one of these; it is only read in vain
+    numbers = np.flatnonzero(np.isin(documents.column("id_hash"), hashes))
+    names = documents.ids(numbers).to_pylist()
     texts = dict(zip(names, texts_of(documents, numbers), strict=True))
     return [
         ExamplePair(
@@ -117,8 +118,8 @@ def _example_pairs(documents: Documents, table: pa.Table) -> list[ExamplePair]:
 
 def texts_of(documents: Documents, numbers: Numbers) -> list[str]:
     """The texts of some sorted documents, in order."""
-    rows = documents.column("row").astype(np.int64)
     found: list[str] = []
     for shard, piece in documents.by_shard(numbers):
-        found += read_rows(documents.shards[shard], rows[piece]).to_pylist()
+        rows = documents.of("row", piece).astype(np.int64)
+        found += read_rows(documents.shards[shard], rows).to_pylist()
     return found

@@ -1,9 +1,10 @@
 """One shard's share of deduplication, made once and kept: what is known of each document.
 
-``<shard>.documents.parquet`` has a row for each document that its bucket lets go on, about 60 bytes
-and its id; ``<shard>.bands`` a row a band, in the order of its hashes, 8 bytes a document and band,
-nothing else, for it is opened once a band; ``<shard>.places.npy`` a byte a permutation. A refresh
-makes them for new shards.
+``<shard>.documents`` and ``<shard>.ids.arrow`` say what is known of each document that its bucket
+lets go on (`nativize.dedup.documents`); ``<shard>.bands`` has a row a band, in the order of its
+hashes, 8 bytes a document and band, nothing else, for it is opened once a band;
+``<shard>.places.npy`` a byte a permutation; ``<shard>.pages.npy`` says where the shard's texts
+lie. A refresh makes them for new shards.
 """
 
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from nativize.artifact import Accounts, Report
+from nativize.artifact import Accounts, Count, Report
 from nativize.compiled import compiled
 from nativize.crawl.document import count_of
 from nativize.dedup.banding import Banding
 from nativize.dedup.buckets import BucketRule
+from nativize.dedup.documents import write_documents
+from nativize.dedup.pages import places_in_pages, text_pages
 from nativize.dedup.shingles import Shingling, mix
 from nativize.dedup.sketch import sign
 from nativize.dedup.urls import canonical
@@ -28,6 +31,8 @@ from nativize.errors import CorpusError
 from nativize.recipe import Dedup, Language, identity
 from nativize.texts import Texts
 
+FORMAT = 2
+"""Counted up when the same is written otherwise."""
 READ_COLUMNS = ("id", "text", "url", "source", "fetched_at", "perplexity", "bucket")
 UNKNOWN_DATE = np.iinfo(np.int64).max
 
@@ -44,6 +49,7 @@ class Signing:
         """What a shard's signatures depend on beside the shard, as plain JSON."""
         banding, dedup = self.banding(), self.dedup
         return {
+            "format": FORMAT,
             "shingle": self.language.shingle,
             "shingle_length": dedup.shingle_length,
             "fold": identity(dedup.fold),
@@ -62,24 +68,42 @@ class Signing:
 
 
 def sign_shard(path: Path, signing: Signing, out: Path) -> Report:
-    """The three files of a shard's documents; those that their bucket keeps back are dropped."""
-    present = [name for name in READ_COLUMNS if name in pq.read_schema(path).names]
-    table = pq.read_table(path, columns=present)
-    accounts = Accounts(entered=count_of(table["text"]))
-    rows = _rows_to_keep(table, path, signing.buckets, accounts)
-    if len(rows) < len(table):
-        table = table.take(rows)
-    accounts.kept = count_of(table["text"])
-    texts = Texts.of_column(table["text"])
-    banding = signing.banding()
+    """The five files of a shard's documents; those that their bucket keeps back are dropped.
+
+    A row group is in memory at a time, and what is known of all documents.
+    """
+    accounts, pages = Accounts(), text_pages(path)
+    with pq.ParquetFile(path) as shard:
+        present = [name for name in READ_COLUMNS if name in shard.schema_arrow.names]
+        nothing = shard.schema_arrow.empty_table().select(present)
+        ids, sizes, first = [pa.array([], pa.string())], [np.empty(0, np.int64)], 0
+        parts = [{"row": sizes[0], **_signed(nothing, path, signing)}]
+        for group in range(shard.num_row_groups):
+            table = shard.read_row_group(group, columns=present)
+            sizes.append(pc.binary_length(table["text"]).to_numpy().astype(np.int64))
+            rows = _rows_to_keep(table, path, signing.buckets, accounts)
+            kept = table.take(rows) if len(rows) < len(table) else table
+            ids += kept["id"].cast(pa.string()).chunks
+            parts.append({"row": first + rows, **_signed(kept, path, signing)})
+            first += len(table)
+    signed = {name: np.concatenate([part[name] for part in parts]) for name in parts[-1]}
+    signed["place"] = places_in_pages(np.concatenate(sizes), pages)[signed["row"]]
+    write_documents(out, path.stem, pa.concat_arrays(ids), signed)
+    np.save(out / f"{path.stem}.pages.npy", pages, allow_pickle=False)
+    np.save(out / f"{path.stem}.places.npy", signed["places"], allow_pickle=False)
+    sorted_bands(signed["bands"], signed["shingled"]).tofile(out / f"{path.stem}.bands")
+    return Report({}, accounts)
+
+
+def _signed(table: pa.Table, path: Path, signing: Signing) -> dict[str, NDArray[Any]]:
+    """Of documents of a shard all columns that they do not have by standing where they stand."""
+    texts, banding = Texts.of_column(table["text"]), signing.banding()
     signed = sign(
         texts, signing.shingling(), permutations=max(signing.dedup.permutations, banding.values),
         bands=banding.bands, rows=banding.rows,
     )  # fmt: skip
-    documents = {
-        "id": table["id"],
+    return {
         "id_hash": hashes_of(Texts.of_column(table["id"])),
-        "row": rows.astype(np.uint32),
         "bytes": np.diff(texts.offsets),
         "characters": texts.characters(),
         "date": _dates(table),
@@ -89,14 +113,9 @@ def sign_shard(path: Path, signing: Signing, out: Path) -> Report:
         "digest_low": signed.digests[:, 1],
         "shingled": signed.shingles > 0,
         "complicated": signed.complicated,
+        "places": signed.places,
+        "bands": signed.bands,
     }
-    pq.write_table(
-        pa.table(documents), out / f"{path.stem}.documents.parquet", compression="zstd",
-        use_dictionary=False, write_statistics=False,
-    )  # fmt: skip
-    np.save(out / f"{path.stem}.places.npy", signed.places, allow_pickle=False)
-    sorted_bands(signed.bands, signed.shingles > 0).tofile(out / f"{path.stem}.bands")
-    return Report({}, accounts)
 
 
 def sorted_bands(bands: NDArray[np.uint32], shingled: NDArray[np.bool_]) -> NDArray[np.uint64]:
@@ -130,13 +149,16 @@ def _hash_bytes(data: Any, offsets: Any, hashes: Any) -> None:
 def _rows_to_keep(
     table: pa.Table, path: Path, buckets: BucketRule | None, accounts: Accounts
 ) -> NDArray[np.int64]:
-    kept = np.ones(len(table), bool)
-    if buckets:
-        for bucket, mask in buckets.dropped(table, str(path)):
-            if mask.any():
-                dropped = table["text"].filter(pa.array(mask))
-                accounts.dropped[f"bucket:{bucket}"] = count_of(dropped)
-                kept &= ~mask
+    """Those rows that their bucket lets go on; all are put on the books."""
+    kept, entered = np.ones(len(table), bool), count_of(table["text"])
+    accounts.entered += entered
+    for bucket, mask in buckets.dropped(table, str(path)) if buckets else ():
+        if mask.any():
+            dropped = count_of(table["text"].filter(pa.array(mask)))
+            reason = f"bucket:{bucket}"
+            accounts.dropped[reason] = accounts.dropped.get(reason, Count()) + dropped
+            kept &= ~mask
+    accounts.kept += entered if kept.all() else count_of(table["text"].filter(pa.array(kept)))
     return np.flatnonzero(kept).astype(np.int64)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nativize.dedup.documents import Documents, Mask, Numbers
 from nativize.dedup.fold import normal_form
+from nativize.dedup.pages import texts_in_pages
 from nativize.engine import CorpusEngine
 from nativize.errors import CorpusError
 from nativize.texts import Texts
@@ -58,7 +59,7 @@ class StoredTexts:
         A complicated text is stored in normal form, so that it is taken as it is too.
         """
         path = self.directory / "spans.npy"
-        is_normal = np.asarray(self.documents.column("complicated"), bool)[self.members]
+        is_normal = self.documents.of("complicated", self.members)
         np.save(path, np.stack([self.ends[:-1], self.ends[1:], is_normal], axis=1))
         return path
 
@@ -67,18 +68,14 @@ class StoredTexts:
         missing = np.setdiff1d(documents, self.members)
         if not len(missing):
             return
-        rows, complicated = (self.documents.column(name) for name in ("row", "complicated"))
         calls = [
-            (
-                self.documents.shards[shard], rows[piece].astype(np.int64), complicated[piece],
-                self.directory / f"{shard:06d}",
-            )
+            (self._wanted(shard, piece), self.directory / f"{shard:06d}")
             for shard, piece in self.documents.by_shard(missing)
-        ]  # fmt: skip
+        ]
         self.engine.map(store_texts, calls, "texts")
         ends = [self.ends]
         with self.path.open("ab") as whole:
-            for *_, path in calls:
+            for _, path in calls:
                 ends.append(int(ends[-1][-1]) + np.load(path.with_suffix(".npy")))
                 with path.open("rb") as part:
                     shutil.copyfileobj(part, whole, 1 << 20)
@@ -86,11 +83,37 @@ class StoredTexts:
         self.ends = np.concatenate(ends)
         self.members = np.concatenate([self.members, missing])
 
+    def _wanted(self, shard: int, documents: Numbers) -> "WantedTexts":
+        columns = ("row", "place", "bytes", "complicated")
+        return WantedTexts(
+            self.documents.shards[shard],
+            self.documents.signature_file(shard, "pages.npy"),
+            *(self.documents.of(name, documents) for name in columns),
+        )
 
-def store_texts(path: Path, rows: Numbers, complicated: Mask, out: Path) -> None:
-    """Texts of some rows of a shard end to end at ``out``, and their ends at ``out`` + .npy."""
-    texts = Texts.of_column(read_rows(path, rows))
-    numbers: list[int] = np.flatnonzero(complicated).tolist()
+
+@dataclass(frozen=True)
+class WantedTexts:
+    """Some ascending rows of a shard, where their texts lie in it, and which are complicated."""
+
+    shard: Path
+    pages: Path
+    rows: NDArray[np.uint32]
+    places: NDArray[np.uint32]
+    sizes: NDArray[np.uint32]
+    complicated: Mask
+
+    def read(self) -> Texts:
+        pages, rows = np.load(self.pages), self.rows.astype(np.int64)
+        if len(pages):
+            return texts_in_pages(self.shard, pages, rows, self.places, self.sizes)
+        return Texts.of_column(read_rows(self.shard, rows))
+
+
+def store_texts(wanted: WantedTexts, out: Path) -> None:
+    """Texts end to end at ``out``, complicated ones in normal form; their ends beside them."""
+    texts = wanted.read()
+    numbers: list[int] = np.flatnonzero(wanted.complicated).tolist()
     texts = texts.replaced({number: normal_form(texts[number]).encode() for number in numbers})
     start = int(texts.offsets[0])
     texts.data[start : int(texts.offsets[-1])].tofile(out)

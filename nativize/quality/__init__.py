@@ -25,7 +25,7 @@ TRAIN_QUALITY = Stage(
     refit="quality.refit",
 )
 SCORE = Stage(
-    name="scored_shards", version=1, group="corpus", inputs=("filtered_shards", "quality_model")
+    name="scored_shards", version=2, group="corpus", inputs=("filtered_shards", "quality_model")
 )
 
 __all__ = ["SCORE", "TRAIN_QUALITY", "score_shards", "train_quality_model"]

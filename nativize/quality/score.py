@@ -20,7 +20,7 @@ from nativize.artifact import (
     throughput,
     write_json,
 )
-from nativize.crawl.document import count_of, in_groups, open_writer
+from nativize.crawl.document import count_of, open_writer
 from nativize.engine import CorpusEngine, LocalEngine
 from nativize.quality.model import BUCKET_NAMES, BUCKETS, MODEL, Buckets, Scorer
 from nativize.quality.picture import draw_perplexities
@@ -86,15 +86,15 @@ def score_shard(shard: Path, model: Path, out: Path) -> Report:
         groups = range(source.num_row_groups)
         if not source.metadata.num_rows:
             return Report({"summary": summary.to_json(), "score_seconds": 0.0}, accounts)
-        with open_writer(out / shard.name, scored_schema(source.schema_arrow)) as target:
+        schema = scored_schema(source.schema_arrow)
+        with open_writer(out / shard.name, schema, small_pages=True) as target:
             for table in map(source.read_row_group, groups):
                 accounts.entered += count_of(table["text"])
                 perplexities = scorer.perplexities(table["text"].to_pylist())
                 numbers = buckets.of(perplexities)
                 summary.add(table, perplexities, numbers)
                 scored = _with_scores(table, perplexities, numbers)
-                for part in in_groups(scored):
-                    target.write_table(part)
+                target.write_table(scored)
                 accounts.kept += count_of(scored["text"])
     seconds = time.process_time() - started
     return Report({"summary": summary.to_json(), "score_seconds": seconds}, accounts)

@@ -227,7 +227,7 @@ def test_a_tiny_corpus_still_holds_something_out(tmp_path: Path) -> None:
 
 
 def signed_shards(root: Path) -> int:
-    return len(list((root / "shards" / DEDUPLICATE.name).glob("*/*.documents.parquet")))
+    return len(list((root / "shards" / DEDUPLICATE.name).glob("*/*.documents")))
 
 
 def test_a_refresh_signs_and_compares_only_what_is_new_and_equals_a_run_from_scratch(

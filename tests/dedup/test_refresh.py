@@ -131,4 +131,4 @@ def test_what_is_remembered_is_content_of_no_corpus(tmp_path: Path, stage: Stage
     refreshed = materialise(tmp_path / "store", shards, "new", stage)
     alone = materialise(tmp_path / "alone", shards, "new", stage)
     assert refreshed.content == alone.content
-    assert (refreshed.path / "memory" / "clusters.npy").exists()
+    assert (refreshed.path / "memory" / "clusters.npz").exists()
