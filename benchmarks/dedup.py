@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks import dedup_limits, dedup_tables, record
 from benchmarks.dedup_data import edited, grown, mixed, write_shards
-from benchmarks.dedup_ours import in_a_process, warm
+from benchmarks.dedup_ours import in_a_process
 from benchmarks.dedup_truth import THRESHOLD, Pairs, head, truth
 from benchmarks.peers import environment
 from nativize.recipe import Crawl
@@ -140,7 +140,6 @@ def ours(name: str, kind: str, texts: Sequence[str], pairs: Pairs) -> Result:
         root = Path(directory)
         write_documents(root / "documents.jsonl", texts)
         write_shards(root / "in", texts, SHARDS)
-        warm(kind, root)
         return result(name, texts, pairs, in_a_process(kind, root))
 
 

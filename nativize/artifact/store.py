@@ -13,6 +13,7 @@ ever changed after its rename.
 """
 
 import errno
+import functools
 import importlib.metadata
 import json
 import logging
@@ -343,6 +344,7 @@ def _lineage(stage: Stage, recipe_slice: Mapping[str, Any], inputs: Inputs) -> s
     return fingerprint({"stage": stage.name, "recipe": dict(recipe_slice), "inputs": upstream})
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     versions = {}
     for name in LIBRARIES:

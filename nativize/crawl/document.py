@@ -45,7 +45,7 @@ as it was read: what a request for removal finds a document by, however often it
 ZSTD_LEVEL = 3
 ROW_GROUP_TEXT_BYTES = 8_000_000
 ROW_GROUP_ROWS = 10_000
-SMALL_PAGE_BYTES = 250_000
+SMALL_PAGE_BYTES = 128_000
 """Of scored shards, of which a refresh of deduplication decodes single texts: a page is the least
 that can be decoded. Pages come out at 280 kB and take 15 % more disk than those of 1 MB."""
 SMALL_PAGE_ROWS = 16

@@ -7,7 +7,7 @@ already cannot change them. Bands are joined on the engine, a range of hashes at
 reads it in that row of all shards' files; what is found goes to files again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from nativize.compiled import compiled
 from nativize.dedup.documents import Documents, Hashes, Mask, Numbers
+from nativize.engine import CorpusEngine
 
 MOST_ENTRIES = 16_000_000
 """Of a band in one call, about: 130 MB; of more documents a band is joined in several."""
@@ -80,100 +81,130 @@ class Bands:
         # copied when written to, which nobody does: a kernel would be compiled twice otherwise
         return np.asarray(np.memmap(self.directory / name, ARRAYS[name], "c"))
 
-    def calls(self) -> list[tuple[Self, range, int]]:
-        """Which bands, and which range of hashes in them, are joined in one call."""
+    def slices(self) -> list["Slice"]:
+        """All there is to join, in the pieces that are joined in one call."""
         at_once = max(WORTH_A_CALL // len(self.load("touched")), 1)
-        bands = [
-            range(self.count)[first : first + at_once] for first in range(0, self.count, at_once)
-        ]
-        return [(self, some, part) for some in bands for part in range(self.parts)]
+        firsts = range(0, self.count, at_once)
+        some = [range(first, min(first + at_once, self.count)) for first in firsts]
+        return [Slice(self, bands, part) for bands in some for part in range(self.parts)]
 
-    def entries(self, band: int, part: int) -> NDArray[np.uint64]:
-        """Of a range of a band hash << 32 | document of all that take part, in order.
-
-        Of a narrowed band only the groups with a touched document, which are kept once found.
-        """
-        takes_part = self.load("takes_part")
-        if not self.narrowed:
-            whole, count = np.empty(len(takes_part), np.uint64), 0
-            for entries, begin in self._rows(band, part):
-                count = _gather(entries, begin, takes_part, whole, count)
-            whole[:count].sort()
-            return whole[:count]
-        found = self.directory / f"entries-{band}-{part}"
-        if found.exists():
-            return np.fromfile(found, np.uint64)
-        wanted, parts = self._wanted(band, part), [np.empty(0, np.uint64)]
-        for entries, begin in self._rows(band, part):
-            parts.append(_of_groups(entries, begin, wanted, takes_part))
-        entries = np.sort(np.concatenate(parts))
-        entries.tofile(found)
-        return entries
-
-    def write_pairs(self, kind: str, band: int, part: int, pairs: NDArray[np.uint64]) -> None:
-        pairs.tofile(self.directory / f"{kind}-{band}-{part}")
-
-    def pairs(self, kind: str) -> NDArray[np.uint64]:
-        """All pairs of a kind that were written, each once, in order."""
+    def join(self, engine: CorpusEngine, write: Callable[..., None], *settings: int) -> Hashes:
+        """The pairs that a function writes of each slice, each once, in order."""
+        slices = self.slices()
+        engine.map(write, [(piece, *settings) for piece in slices], "bands")
         whole = np.empty(0, np.uint64)
-        for band in range(self.count):
-            for part in range(self.parts):
-                path = self.directory / f"{kind}-{band}-{part}"
-                whole = np.asarray(_merged(whole, np.fromfile(path, np.uint64)))
-                path.unlink()
+        for piece in slices:
+            whole = np.asarray(_merged(whole, np.fromfile(piece.file("pairs"), np.uint64)))
+            piece.file("pairs").unlink()
         return whole
 
-    def _wanted(self, band: int, part: int) -> Hashes:
-        """The hashes of touched documents in order, each once."""
-        touched, parts = self.load("touched"), [np.empty(0, np.uint64)]
-        ends = (*self.begins[1:], len(touched))
-        of_shards = [touched[begin:end] for begin, end in zip(self.begins, ends, strict=True)]
-        shards = [shard for shard, here in enumerate(of_shards) if here.any()]
-        for shard, (entries, _) in zip(shards, self._rows(band, part, shards), strict=True):
-            here = of_shards[shard]
-            parts.append(entries[here[(entries & _LOW).astype(np.int64)]] >> _HALF)
-        return np.unique(np.concatenate(parts))
 
-    def _rows(
-        self, band: int, part: int, shards: Sequence[int] | None = None
-    ) -> Iterator[tuple[Hashes, int]]:
-        """Of all shards, or some, hash << 32 | number in the shard, and the shard's first."""
-        for shard in range(len(self.files)) if shards is None else shards:
-            path = self.files[shard]
-            size = path.stat().st_size // self.count
-            if self.parts == 1 or not size:
-                row = np.fromfile(path, np.uint64, size // 8, offset=size * band)
-            else:
-                row = np.memmap(path, np.uint64, "r", size * band, (size // 8,))
-                row = np.array(row[self._range(row, part)])
-            yield row, self.begins[shard]
+@dataclass(frozen=True)
+class Slice:
+    """What one call joins: some bands, of each the same range of hashes.
 
-    def _range(self, row: Hashes, part: int) -> slice:
-        """Where the hashes of a part lie; all 32 bits are dealt out evenly."""
-        borders = [((number << 32) // self.parts) << 32 for number in range(1, self.parts)]
+    Attributes:
+        all: the bands that it is of.
+        bands: which of them.
+        part: the range's number.
+    """
+
+    all: Bands
+    bands: range
+    part: int
+
+    def file(self, kind: str) -> Path:
+        return self.all.directory / f"{kind}-{self.bands.start}-{self.part}"
+
+    def entries(self) -> list[Hashes]:
+        """For each band hash << 32 | document of all that take part, in order.
+
+        Of narrowed bands only the groups with a touched document, which are kept once found.
+        """
+        takes_part = self.all.load("takes_part")
+        if not self.all.narrowed:
+            return self._of_all(takes_part)
+        kept = self.file("entries")
+        if not kept.exists():
+            found = self._of_touched(takes_part)
+            lengths = np.array([len(entries) for entries in found], np.uint64)
+            np.concatenate([lengths, *found]).tofile(kept)
+        whole = np.fromfile(kept, np.uint64)
+        lengths, whole = whole[: len(self.bands)], whole[len(self.bands) :]
+        return np.split(whole, np.cumsum(lengths[:-1]).astype(np.int64))
+
+    def write(self, parts: Sequence[Hashes]) -> None:
+        """Pairs in order that were found of each band, as the slice's, each once."""
+        whole = np.empty(0, np.uint64)
+        for pairs in parts:
+            whole = np.asarray(_merged(whole, pairs))
+        whole.tofile(self.file("pairs"))
+
+    def _of_all(self, takes_part: Mask) -> list[Hashes]:
+        found = [np.empty(len(takes_part), np.uint64) for _ in self.bands]
+        counts = [0 for _ in self.bands]
+        for shard, begin in enumerate(self.all.begins):
+            for at, row in enumerate(self._rows_of(shard)):
+                counts[at] = _gather(row, begin, takes_part, found[at], counts[at])
+        found = [entries[:count] for entries, count in zip(found, counts, strict=True)]
+        for entries in found:
+            entries.sort()
+        return found
+
+    def _of_touched(self, takes_part: Mask) -> list[Hashes]:
+        touched = np.split(self.all.load("touched"), self.all.begins[1:])
+        some = [shard for shard, mask in enumerate(touched) if mask.any()]
+        nothing = np.empty(0, np.uint64)
+        hashes = [[nothing] for _ in self.bands]
+        for shard in some:
+            for at, row in enumerate(self._rows_of(shard)):
+                hashes[at].append(_hashes_of(row, touched[shard]))
+        wanted = [np.unique(np.concatenate(parts)) for parts in hashes]
+        found = [[nothing] for _ in self.bands]
+        for shard, begin in enumerate(self.all.begins):
+            for at, row in enumerate(self._rows_of(shard)):
+                found[at].append(_of_groups(row, begin, wanted[at], takes_part))
+        return [np.sort(np.concatenate(parts)) for parts in found]
+
+    def _rows_of(self, shard: int) -> Sequence[Hashes]:
+        """Of a shard hash << 32 | number in the shard, for each band."""
+        path = self.all.files[shard]
+        count = path.stat().st_size // 8 // self.all.count
+        offset, shape = 8 * count * self.bands.start, (len(self.bands), count)
+        if self.all.parts == 1 or not count:
+            return list(
+                np.fromfile(path, np.uint64, shape[0] * count, offset=offset).reshape(shape)
+            )
+        mapped = np.memmap(path, np.uint64, "r", offset, shape)
+        return [np.array(row[self._range(row)]) for row in mapped]
+
+    def _range(self, row: Hashes) -> slice:
+        """Where the slice's hashes lie; all that 32 bits have are dealt out evenly."""
+        parts = self.all.parts
+        borders = [((number << 32) // parts) << 32 for number in range(1, parts)]
         cuts = np.searchsorted(row, np.array(borders, np.uint64)).tolist()
-        return slice(*[0, *cuts, len(row)][part : part + 2])
+        return slice(*[0, *cuts, len(row)][self.part : self.part + 2])
 
 
-def write_stars(bands: Bands, some: Sequence[int], part: int) -> None:
-    """`star_pairs` of a range of some bands, written as stars."""
-    merits = bands.load("merits")
-    for band in some:
-        bands.write_pairs("stars", band, part, star_pairs(bands.entries(band, part), merits))
+def write_stars(piece: Slice) -> None:
+    """`star_pairs` of a slice."""
+    merits = piece.all.load("merits")
+    piece.write([star_pairs(entries, merits) for entries in piece.entries()])
 
 
-def write_rest(bands: Bands, some: Sequence[int], part: int, least_equal: int, places: int) -> None:
-    """`remaining_pairs` of a range of some bands, written as rest.
+def write_rest(piece: Slice, least_equal: int, places: int) -> None:
+    """`remaining_pairs` of a slice.
 
     Clusters, rows and sketches, of so many places each, were saved with the bands.
     """
-    names = ("merits", "clusters", "rows", "touched")
-    merits, clusters, rows, touched = map(bands.load, names)
-    sketches = bands.load("sketches").reshape(-1, places)
-    for band in some:
-        entries = bands.entries(band, part)
-        pairs = remaining_pairs(entries, merits, clusters, rows, sketches, touched, least_equal)
-        bands.write_pairs("rest", band, part, pairs)
+    merits, clusters, rows, touched = map(piece.all.load, ("merits", "clusters", "rows", "touched"))
+    sketches = piece.all.load("sketches").reshape(-1, places)
+    piece.write(
+        [
+            remaining_pairs(entries, merits, clusters, rows, sketches, touched, least_equal)
+            for entries in piece.entries()
+        ]
+    )
 
 
 def star_pairs(entries: NDArray[np.uint64], merits: Hashes) -> NDArray[np.uint64]:
@@ -251,6 +282,17 @@ def _gather(entries: Any, begin: int, takes_part: Any, whole: Any, count: int) -
             whole[count] = entry + np.uint64(begin)
             count += 1
     return count
+
+
+@compiled
+def _hashes_of(entries: Any, wanted: Any) -> Any:
+    """The hashes of a shard's row that wanted documents have."""
+    found, count = np.empty(len(entries), np.uint64), 0
+    for entry in entries:
+        if wanted[np.int64(entry & _LOW)]:
+            found[count] = entry >> _HALF
+            count += 1
+    return found[:count].copy()
 
 
 @compiled

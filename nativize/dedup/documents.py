@@ -7,7 +7,7 @@ documents are compared, quality, length, date and at last the id do.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +39,8 @@ COLUMNS: Mapping[str, DTypeLike] = {
     "complicated": np.bool_,
 }
 """62 bytes a document; ``place`` is where its text begins in its page of the shard."""
+_SIZES = [np.dtype(kind).itemsize for kind in COLUMNS.values()]
+_OFFSETS = dict(zip(COLUMNS, accumulate(_SIZES, initial=0), strict=False))
 MOST_DOCUMENTS = 2**32 - 1
 """Numbers have 32 bits beside a hash of 32; the last one stands for nobody."""
 
@@ -75,7 +77,7 @@ class Documents:
 
     def signature_file(self, shard: int, kind: str) -> Path:
         """The file of a shard that `sign_shard` made."""
-        return self.directory / f"{self.shards[shard].stem}.{kind}"
+        return self.directory / f"{self.shards[shard].stem}{kind and '.'}{kind}"
 
     def column(self, name: str) -> NDArray[Any]:
         """What `COLUMNS` has under a name, of every document."""
@@ -87,7 +89,7 @@ class Documents:
     def of_shard(self, name: str, shard: int) -> NDArray[Any]:
         """The same of the documents of one shard."""
         count = int(self.begins[shard + 1] - self.begins[shard])
-        return _read_column(self.signature_file(shard, "documents"), name, count)
+        return read_column(self.signature_file(shard, "documents"), name, count)
 
     def of(self, name: str, documents: Numbers) -> NDArray[Any]:
         """The same of some documents, in any order and shape."""
@@ -184,33 +186,21 @@ class Documents:
             documents: m documents.
             groups: the group of each; none of 0 … g - 1 is empty.
         """
-        keys = (
-            self.of("date", documents),
-            -self.of("characters", documents).astype(np.int64),
-            self.of("perplexity", documents),
-        )
-        order = np.lexsort((*keys, groups))
-        groups, documents = groups[order], documents[order]
-        opens = np.flatnonzero(np.diff(groups, prepend=-1))
-        heads = opens[groups]
-        tied = np.ones(len(order), bool)
-        for key in keys:
-            tied &= key[order] == key[order][heads]
-        best = documents[opens]
-        alone = np.bincount(groups[tied], minlength=len(best)) == 1
-        undecided = tied & ~alone[groups]
-        if undecided.any():
-            documents, groups = documents[undecided], groups[undecided]
-            order = in_order(groups, self.ids(documents))
-            groups = groups[order]
-            smallest = np.diff(groups, prepend=-1) != 0
-            best[groups[smallest]] = documents[order[smallest]]
-        return best
+        merits = _merits(*(self.of(name, documents) for name in ("perplexity", "characters")))
+        dates = self.of("date", documents)
+        leaders = np.full(int(groups.max(initial=-1)) + 1, -1)
+        tied = np.zeros(len(leaders), np.bool_)
+        _find_leaders(groups, merits, dates, leaders, tied)
+        best, first = documents[leaders], leaders[groups]
+        level = np.flatnonzero(tied[groups] & (merits == merits[first]) & (dates == dates[first]))
+        order = level[in_order(groups[level], self.ids(documents[level]))]
+        smallest = np.diff(groups[order], prepend=-1) != 0
+        best[groups[order[smallest]]] = documents[order[smallest]]
+        return np.asarray(best)
 
     def merits(self, shard: int) -> Hashes:
         """Of each document of a shard one number by quality and length, the smaller the better."""
-        quality = self.of_shard("perplexity", shard).view(np.uint32).astype(np.uint64)
-        return quality << _HALF | (_LOW - self.of_shard("characters", shard))
+        return _merits(*(self.of_shard(name, shard) for name in ("perplexity", "characters")))
 
 
 def in_order(*keys: Any) -> Numbers:
@@ -252,13 +242,9 @@ def read_documents(
     return documents
 
 
-def _read_column(path: Path, name: str, count: int) -> NDArray[Any]:
-    before = 0
-    for other, kind in COLUMNS.items():
-        if other == name:
-            break
-        before += np.dtype(kind).itemsize
-    return np.fromfile(path, COLUMNS[name], count, offset=before * count)
+def read_column(path: Path, name: str, count: int) -> NDArray[Any]:
+    """A column of the documents of a file, so many as it has."""
+    return np.fromfile(path, COLUMNS[name], count, offset=_OFFSETS[name] * count)
 
 
 def _read_ids(path: Path) -> pa.Array:
@@ -282,6 +268,24 @@ def _require_distinct_ids(documents: Documents) -> None:
                 f" {documents.place_of(second)}; ids must be unique, so give the crawl sources"
                 " different names or name each file once"
             )
+
+
+def _merits(perplexity: NDArray[np.float32], characters: NDArray[np.uint32]) -> Hashes:
+    # no perplexity is negative, so that its bits are in order; what is not known is infinite
+    quality = perplexity.view(np.uint32).astype(np.uint64)
+    return np.asarray(quality << _HALF | (_LOW - characters))
+
+
+@compiled
+def _find_leaders(groups: Any, merits: Any, dates: Any, leaders: Any, tied: Any) -> None:
+    """For each group where its best stands, and whether another is as good."""
+    for at in range(len(groups)):
+        group = groups[at]
+        leader = leaders[group]
+        if leader < 0 or (merits[at], dates[at]) < (merits[leader], dates[leader]):
+            leaders[group], tied[group] = at, False
+        elif merits[at] == merits[leader] and dates[at] == dates[leader]:
+            tied[group] = True
 
 
 @compiled

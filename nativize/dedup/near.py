@@ -136,8 +136,7 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[NDArray[np.
     parents, touched = comparison.joined.settled(documents, takes_part)
     directory = comparison.texts.directory / "bands"
     bands = Bands.of(documents, banding.bands, takes_part, touched, directory)
-    comparison.engine.map(write_stars, bands.calls(), "bands")
-    packed = bands.pairs("stars")
+    packed = bands.join(comparison.engine, write_stars)
     grouped = split_pairs(packed)
     pairs = grouped[touched[grouped].any(axis=1)] if bands.narrowed else grouped
     if not len(pairs):
@@ -158,9 +157,8 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[NDArray[np.
     similar = comparison.similarities(hopeful, dedup.threshold) >= dedup.threshold
     join(parents, hopeful[similar])
     bands.save(clusters=[roots(parents)])
-    calls = [(*call, least, places) for call in bands.calls()]
-    comparison.engine.map(write_rest, calls, "bands")
-    left = split_pairs(np.setdiff1d(bands.pairs("rest"), packed, assume_unique=True))
+    rest = bands.join(comparison.engine, write_rest, least, places)
+    left = split_pairs(np.setdiff1d(rest, packed, assume_unique=True))
     similar = comparison.similarities(left, dedup.threshold) >= dedup.threshold
     join(parents, left[similar])
     log.info("near duplicates: %d candidates, %d compared", len(pairs), comparison.compared)

@@ -3,7 +3,7 @@
 ``<shard>.documents`` and ``<shard>.ids.arrow`` say what is known of each document that its bucket
 lets go on (`nativize.dedup.documents`); ``<shard>.bands`` has a row a band, in the order of its
 hashes, 8 bytes a document and band, nothing else, for it is opened once a band;
-``<shard>.places.npy`` a byte a permutation; ``<shard>.pages.npy`` says where the shard's texts
+``<shard>.places.npy`` a byte a permutation; ``<shard>.pages`` says where the shard's texts
 lie. A refresh makes them for new shards.
 """
 
@@ -89,7 +89,7 @@ def sign_shard(path: Path, signing: Signing, out: Path) -> Report:
     signed = {name: np.concatenate([part[name] for part in parts]) for name in parts[-1]}
     signed["place"] = places_in_pages(np.concatenate(sizes), pages)[signed["row"]]
     write_documents(out, path.stem, pa.concat_arrays(ids), signed)
-    np.save(out / f"{path.stem}.pages.npy", pages, allow_pickle=False)
+    pages.tofile(out / f"{path.stem}.pages")
     np.save(out / f"{path.stem}.places.npy", signed["places"], allow_pickle=False)
     sorted_bands(signed["bands"], signed["shingled"]).tofile(out / f"{path.stem}.bands")
     return Report({}, accounts)
@@ -151,13 +151,13 @@ def _rows_to_keep(
 ) -> NDArray[np.int64]:
     """Those rows that their bucket lets go on; all are put on the books."""
     kept, entered = np.ones(len(table), bool), count_of(table["text"])
-    accounts.entered += entered
     for bucket, mask in buckets.dropped(table, str(path)) if buckets else ():
         if mask.any():
             dropped = count_of(table["text"].filter(pa.array(mask)))
             reason = f"bucket:{bucket}"
             accounts.dropped[reason] = accounts.dropped.get(reason, Count()) + dropped
             kept &= ~mask
+    accounts.entered += entered
     accounts.kept += entered if kept.all() else count_of(table["text"].filter(pa.array(kept)))
     return np.flatnonzero(kept).astype(np.int64)
 

@@ -1,20 +1,25 @@
 """The texts of candidates end to end in one file, for as long as they are compared."""
 
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from nativize.dedup.documents import Documents, Mask, Numbers
+from nativize.dedup.documents import Documents, Mask, Numbers, read_column
 from nativize.dedup.fold import normal_form
 from nativize.dedup.pages import texts_in_pages
 from nativize.engine import CorpusEngine
 from nativize.errors import CorpusError
 from nativize.texts import Texts
+
+WORTH_A_CALL = 4_000
+"""Texts that are read in one call, of however many shards; some megabytes."""
 
 
 @dataclass
@@ -27,6 +32,7 @@ class StoredTexts:
         directory: for the file, which is made anew.
         members: the n documents, in the order of the file.
         ends: n + 1, where each text ends, behind 0.
+        normal: n, which of them had to be put in normal form.
     """
 
     documents: Documents
@@ -34,6 +40,7 @@ class StoredTexts:
     directory: Path
     members: Numbers = field(default_factory=lambda: np.empty(0, np.int64))
     ends: Numbers = field(default_factory=lambda: np.zeros(1, np.int64))
+    normal: Mask = field(default_factory=lambda: np.empty(0, bool))
 
     def __post_init__(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -59,8 +66,7 @@ class StoredTexts:
         A complicated text is stored in normal form, so that it is taken as it is too.
         """
         path = self.directory / "spans.npy"
-        is_normal = self.documents.of("complicated", self.members)
-        np.save(path, np.stack([self.ends[:-1], self.ends[1:], is_normal], axis=1))
+        np.save(path, np.stack([self.ends[:-1], self.ends[1:], self.normal], axis=1))
         return path
 
     def fetch(self, documents: Numbers) -> None:
@@ -69,55 +75,81 @@ class StoredTexts:
         if not len(missing):
             return
         calls = [
-            (self._wanted(shard, piece), self.directory / f"{shard:06d}")
-            for shard, piece in self.documents.by_shard(missing)
+            (some, self.directory / f"part-{number:06d}")
+            for number, some in enumerate(self._calls(missing))
         ]
-        self.engine.map(store_texts, calls, "texts")
-        ends = [self.ends]
+        stored = self.engine.map(store_texts, calls, "texts")
+        ends, normal = [self.ends], [self.normal]
         with self.path.open("ab") as whole:
-            for _, path in calls:
-                ends.append(int(ends[-1][-1]) + np.load(path.with_suffix(".npy")))
+            for (_, path), (its_ends, its_normal) in zip(calls, stored, strict=True):
+                ends.append(ends[-1][-1] + its_ends)
+                normal.append(its_normal)
                 with path.open("rb") as part:
                     shutil.copyfileobj(part, whole, 1 << 20)
                 path.unlink()
-        self.ends = np.concatenate(ends)
+        self.ends, self.normal = np.concatenate(ends), np.concatenate(normal)
         self.members = np.concatenate([self.members, missing])
 
-    def _wanted(self, shard: int, documents: Numbers) -> "WantedTexts":
-        columns = ("row", "place", "bytes", "complicated")
-        return WantedTexts(
-            self.documents.shards[shard],
-            self.documents.signature_file(shard, "pages.npy"),
-            *(self.documents.of(name, documents) for name in columns),
-        )
+    def _calls(self, documents: Numbers) -> Iterator[list["WantedTexts"]]:
+        """The texts of some shards that are read in one call."""
+        some: list[WantedTexts] = []
+        for shard, piece in self.documents.by_shard(documents):
+            some.append(
+                WantedTexts(
+                    self.documents.shards[shard],
+                    self.documents.signature_file(shard, ""),
+                    int(self.documents.begins[shard + 1] - self.documents.begins[shard]),
+                    piece - self.documents.begins[shard],
+                )
+            )
+            if sum(len(wanted.numbers) for wanted in some) >= WORTH_A_CALL:
+                yield some
+                some = []
+        if some:
+            yield some
 
 
 @dataclass(frozen=True)
 class WantedTexts:
-    """Some ascending rows of a shard, where their texts lie in it, and which are complicated."""
+    """Texts of a shard.
+
+    Attributes:
+        shard: where they are.
+        signatures: where its signatures are, but for their suffixes.
+        count: how many documents were signed.
+        numbers: ascending, those of them that are wanted.
+    """
 
     shard: Path
-    pages: Path
-    rows: NDArray[np.uint32]
-    places: NDArray[np.uint32]
-    sizes: NDArray[np.uint32]
-    complicated: Mask
+    signatures: Path
+    count: int
+    numbers: Numbers
 
     def read(self) -> Texts:
-        pages, rows = np.load(self.pages), self.rows.astype(np.int64)
-        if len(pages):
-            return texts_in_pages(self.shard, pages, rows, self.places, self.sizes)
-        return Texts.of_column(read_rows(self.shard, rows))
+        pages = np.fromfile(self.signatures.with_suffix(".pages"), np.int64).reshape(-1, 3)
+        rows = self.column("row").astype(np.int64)
+        if not len(pages):
+            return Texts.of_column(read_rows(self.shard, rows))
+        return texts_in_pages(self.shard, pages, rows, self.column("place"), self.column("bytes"))
+
+    def column(self, name: str) -> NDArray[Any]:
+        path = self.signatures.with_suffix(".documents")
+        return read_column(path, name, self.count)[self.numbers]
 
 
-def store_texts(wanted: WantedTexts, out: Path) -> None:
-    """Texts end to end at ``out``, complicated ones in normal form; their ends beside them."""
-    texts = wanted.read()
-    numbers: list[int] = np.flatnonzero(wanted.complicated).tolist()
-    texts = texts.replaced({number: normal_form(texts[number]).encode() for number in numbers})
-    start = int(texts.offsets[0])
-    texts.data[start : int(texts.offsets[-1])].tofile(out)
-    np.save(out.with_suffix(".npy"), texts.offsets[1:] - start, allow_pickle=False)
+def store_texts(some: Sequence[WantedTexts], out: Path) -> tuple[Numbers, Mask]:
+    """Texts of shards end to end at ``out``: where each ends, and which are in normal form now."""
+    ends, normal = [np.zeros(1, np.int64)], []
+    with out.open("wb") as file:
+        for wanted in some:
+            texts, complicated = wanted.read(), wanted.column("complicated")
+            odd: list[int] = np.flatnonzero(complicated).tolist()
+            texts = texts.replaced({one: normal_form(texts[one]).encode() for one in odd})
+            start = texts.offsets[0]
+            texts.data[start : texts.offsets[-1]].tofile(file)
+            ends.append(ends[-1][-1] + texts.offsets[1:] - start)
+            normal.append(complicated)
+    return np.concatenate(ends)[1:], np.concatenate(normal)
 
 
 def read_rows(path: Path, rows: Numbers) -> pa.ChunkedArray:
