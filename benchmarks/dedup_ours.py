@@ -177,9 +177,9 @@ def in_memory(texts: Sequence[str]) -> Pairs:
     stars = np.unique(np.concatenate([star_pairs(entries, merits) for entries in bands]))
     pairs = split_pairs(stars)
     parents = np.arange(len(texts), dtype=np.uint32)
-    join(parents, alike(pairs[equal_places(signed.places, pairs) >= least]))
-    clusters = np.asarray(roots(parents))
     everyone = np.arange(len(texts), dtype=np.uint32)
+    join(parents, alike(pairs[equal_places(signed.places, pairs, everyone) >= least]))
+    clusters = np.asarray(roots(parents))
     touched = np.ones(len(texts), bool)
     rest = [
         remaining_pairs(entries, merits, clusters, everyone, signed.places, touched, least)

@@ -243,10 +243,15 @@ def remaining_pairs(
     return np.asarray(_unjoined(entries, merits, clusters, rows, sketches, touched, least_equal))
 
 
-def equal_places(sketches: NDArray[np.uint8], pairs: Numbers) -> NDArray[np.int64]:
-    """In how many places the sketches of m pairs (m x 2 rows) are equal."""
-    equal = np.empty(len(pairs), np.int64)
-    _count_equal(sketches, pairs, equal)
+def equal_places(
+    sketches: NDArray[np.uint8], pairs: Numbers, rows: NDArray[np.uint32]
+) -> NDArray[np.uint16]:
+    """In how many places the sketches of m pairs of documents (m x 2) are equal.
+
+    ``rows`` says for each document where its sketch is.
+    """
+    equal = np.empty(len(pairs), np.uint16)
+    _count_equal(sketches, pairs, rows, equal)
     return equal
 
 
@@ -399,9 +404,9 @@ def _equal(first: Any, second: Any) -> int:
 
 
 @compiled
-def _count_equal(sketches: Any, pairs: Any, equal: Any) -> None:
+def _count_equal(sketches: Any, pairs: Any, rows: Any, equal: Any) -> None:
     for pair in range(len(pairs)):
-        equal[pair] = _equal(sketches[pairs[pair, 0]], sketches[pairs[pair, 1]])
+        equal[pair] = _equal(sketches[rows[pairs[pair, 0]]], sketches[rows[pairs[pair, 1]]])
 
 
 @compiled

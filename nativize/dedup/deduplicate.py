@@ -89,12 +89,7 @@ def deduplicate(
     signing = Signing(language, dedup, buckets)
     signed, documents = _sign(scored, signing, place, engine)
     contamination = _contamination(documents, signing, directory or Path(), place, engine)
-    memory = place.previous and place.previous / MEMORY
-    known = KnownPairs.read(memory and memory / PAIRS)
-    joined = Joined.read(memory, joining_identity(signing, place.shards.identity))
-    texts = StoredTexts(documents, engine, place.scratch / "texts")
-    comparison = Comparison(documents, signing, engine, texts, known, joined)
-    clusters = decide(documents, comparison, contamination.mask)
+    clusters, compared = _decide(documents, signing, contamination.mask, place, engine)
     cuts = _line_cuts(documents, clusters, signing, place, engine)
     clusters.fates[cuts.emptied] = EMPTIED
     together = families(documents, clusters.like)
@@ -103,15 +98,17 @@ def deduplicate(
     _write_shards(documents, fates, cuts, place)
     table = cluster_table(documents, clusters, together)
     pq.write_table(table, place.out / "clusters.parquet", compression="zstd")
-    comparison.remembered().write(place.out / MEMORY / PAIRS)
-    clusters.joined.write(place.out / MEMORY)
     show_tables(place, contamination, cuts)
     if pictures:
         show(documents, signing, table, place, engine)
     decided = _accounts(documents, fates, cuts)
     accounts = Accounts.total([Accounts(signed.entered, dropped=signed.dropped), decided])
-    metrics = _metrics(fates, together, clusters, comparison)
-    metrics |= {"frequent_lines": cuts.lines, "documents_with_cut_lines": cuts.cut.documents}
+    metrics = _metrics(fates, together, signing) | {
+        "candidate_pairs": clusters.candidates,
+        "compared_pairs": compared,
+        "frequent_lines": cuts.lines,
+        "documents_with_cut_lines": cuts.cut.documents,
+    }
     return Report(metrics, accounts)
 
 
@@ -152,6 +149,25 @@ def _contamination(
         return Contamination.nothing(len(documents))
     sets = read_evaluation_sets(wanted, directory, signing.shingling())
     return contaminated(documents, signing, sets, place, engine)
+
+
+def _decide(
+    documents: Documents,
+    signing: Signing,
+    contaminated: Mask,
+    place: Workplace,
+    engine: CorpusEngine,
+) -> tuple[Clusters, int]:
+    """Who survives, and how many pairs were compared; what a refresh may remember is written."""
+    memory = place.previous and place.previous / MEMORY
+    known = KnownPairs.read(memory and memory / PAIRS)
+    joined = Joined.read(memory, joining_identity(signing, place.shards.identity))
+    texts = StoredTexts(documents, engine, place.scratch / "texts")
+    comparison = Comparison(documents, signing, engine, texts, known, joined)
+    clusters = decide(documents, comparison, contaminated)
+    comparison.asked.write(place.out / MEMORY / PAIRS)
+    clusters.joined.write(place.out / MEMORY)
+    return clusters, comparison.compared
 
 
 def _line_cuts(
@@ -202,17 +218,19 @@ def _with_bucket_fates(
 
 def _accounts(documents: Documents, fates: NDArray[np.int8], cuts: LineCuts) -> Accounts:
     """The books; lines cut out of a document that is kept are lost without a document."""
-    characters, sizes = (documents.column(name) for name in ("characters", "bytes"))
+    counts = [np.bincount(fates, minlength=len(WORDS))]
+    for name in ("characters", "bytes"):
+        sizes = np.zeros(len(WORDS), np.int64)
+        for shard in range(len(documents.shards)):
+            here = fates[documents.begins[shard] : documents.begins[shard + 1]]
+            # sums of doubles are exact below 2**53 bytes
+            sizes += np.bincount(here, documents.of_shard(name, shard), len(WORDS)).astype(np.int64)
+        counts.append(sizes)
     accounts = Accounts()
-    for fate in np.unique(fates).tolist():
-        mask = fates == fate
-        count = Count(
-            int(mask.sum()),
-            *(int(column[mask].sum(dtype=np.int64)) for column in (characters, sizes)),
-        )
+    for fate, count in enumerate(Count(*map(int, some)) for some in zip(*counts, strict=True)):
         if fate in (KEPT, HELDOUT):
             accounts.kept += count
-        else:
+        elif count.documents:
             accounts.dropped[WORDS[fate]] = count
     if cuts.cut.bytes:
         reason, cut = REASONS[EMPTIED], cuts.cut
@@ -222,11 +240,8 @@ def _accounts(documents: Documents, fates: NDArray[np.int8], cuts: LineCuts) -> 
     return accounts
 
 
-def _metrics(
-    fates: NDArray[np.int8], together: Families, clusters: Clusters, comparison: Comparison
-) -> dict[str, Any]:
-    dedup, banding = comparison.signing.dedup, comparison.signing.banding()
-    number = np.bincount(fates, minlength=len(WORDS)).tolist()
+def _metrics(fates: NDArray[np.int8], together: Families, signing: Signing) -> dict[str, Any]:
+    banding, number = signing.banding(), np.bincount(fates, minlength=len(WORDS)).tolist()
     sizes = np.unique(together.first, return_counts=True)[1].tolist()
     return {
         "train_documents": number[KEPT],
@@ -235,9 +250,7 @@ def _metrics(
         "contaminated_documents": number[CONTAMINATED],
         "clusters": len(sizes),
         "largest_cluster": int(max(sizes, default=1)),
-        "candidate_pairs": clusters.candidates,
-        "compared_pairs": comparison.compared,
         "bands": banding.bands,
         "rows": banding.rows,
-        "detection_at_threshold": round(banding.detection(dedup.threshold), 4),
+        "detection_at_threshold": round(banding.detection(signing.dedup.threshold), 4),
     }

@@ -77,7 +77,7 @@ class Documents:
 
     def signature_file(self, shard: int, kind: str) -> Path:
         """The file of a shard that `sign_shard` made."""
-        return self.directory / f"{self.shards[shard].stem}{kind and '.'}{kind}"
+        return self.directory / f"{self.shards[shard].stem}.{kind}"
 
     def column(self, name: str) -> NDArray[Any]:
         """What `COLUMNS` has under a name, of every document."""

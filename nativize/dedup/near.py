@@ -56,10 +56,10 @@ class Comparison:
         signing: what they are compared by.
         engine: where comparing runs.
         texts: those of candidates.
-        known: what was found before, in this run too.
-        joined: clusters of the run before.
+        known: what was found in the run before.
+        joined: clusters of that run.
         compared: how many pairs were compared now.
-        found: what was asked for: hashes and similarities, to be known the next time.
+        asked: what was asked for in this run, to be known the next time.
     """
 
     documents: Documents
@@ -69,12 +69,13 @@ class Comparison:
     known: KnownPairs
     joined: Joined
     compared: int = 0
-    found: list[KnownPairs] = field(default_factory=list)
+    asked: KnownPairs = field(default_factory=KnownPairs.nothing)
 
     def similarities(self, pairs: Numbers, least: float) -> Similarities:
         """Similarity of m pairs (m x 2), `BELOW` where it is less than ``least``."""
         first, second = pair_hashes(self.documents, pairs)
-        found = self.known.of(first, second)
+        found = self.asked.of(first, second)
+        found = np.where(np.isnan(found), self.known.of(first, second), found)
         # what was given up at the threshold is unknown to who asks for all of it
         unknown = np.flatnonzero(np.isnan(found) | ((found == BELOW) & (least == 0.0)))
         if len(unknown):
@@ -82,8 +83,7 @@ class Comparison:
             beside = np.isin(pairs, pairs[unknown]).any(axis=1)
             self.texts.fetch(np.unique(pairs[beside]))
             found[unknown] = self._compared(pairs[unknown], least)
-        self.found.append(KnownPairs(first, second, found))
-        self.known = self.known.after(self.found[-1])
+        self.asked = self.asked.after(KnownPairs(first, second, found))
         return np.where(found >= least, found, BELOW)
 
     def sketches(self, members: Numbers) -> NDArray[np.uint8]:
@@ -91,13 +91,6 @@ class Comparison:
         path = self.texts.directory / "sketches"
         self.documents.write_sketches(members, path)
         return np.asarray(np.memmap(path, np.uint8, "r").reshape(len(members), -1))
-
-    def remembered(self) -> KnownPairs:
-        """All that was asked for; of a pair asked for twice the more telling answer."""
-        remembered = KnownPairs.nothing()
-        for part in self.found:
-            remembered = remembered.after(part)
-        return remembered
 
     def _compared(self, pairs: Numbers, least: float) -> Similarities:
         self.compared += len(pairs)
@@ -137,29 +130,27 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[NDArray[np.
     directory = comparison.texts.directory / "bands"
     bands = Bands.of(documents, banding.bands, takes_part, touched, directory)
     packed = bands.join(comparison.engine, write_stars)
-    grouped = split_pairs(packed)
-    pairs = grouped[touched[grouped].any(axis=1)] if bands.narrowed else grouped
-    if not len(pairs):
-        return parents, 0
-    if not dedup.verify:
+    pairs = split_pairs(packed)
+    members = np.unique(pairs)
+    if bands.narrowed:
+        pairs = pairs[touched[pairs].any(axis=1)]
+    candidates = len(pairs)
+    if not candidates or not dedup.verify:
         join(parents, pairs)
-        return np.asarray(roots(parents)), len(pairs)
-    members = np.unique(grouped)
+        return np.asarray(roots(parents)), candidates
     rows = np.zeros(len(documents), np.uint32)
     rows[members] = np.arange(len(members))
-    documents.write_sketches(members, directory / "sketches")
     bands.save(rows=[rows])
+    documents.write_sketches(members, directory / "sketches")
     places = max(dedup.permutations, banding.values)
     least = least_equal_places(dedup.threshold, places)
-    equal = equal_places(bands.load("sketches").reshape(-1, places), rows[pairs].astype(np.int64))
-    hopeful = pairs[equal >= least]
-    del rows, grouped
-    similar = comparison.similarities(hopeful, dedup.threshold) >= dedup.threshold
-    join(parents, hopeful[similar])
+    equal = equal_places(bands.load("sketches").reshape(-1, places), pairs, rows)
+    del rows, members
+    pairs = pairs[equal >= least]
+    join(parents, pairs[comparison.similarities(pairs, dedup.threshold) >= dedup.threshold])
     bands.save(clusters=[roots(parents)])
     rest = bands.join(comparison.engine, write_rest, least, places)
-    left = split_pairs(np.setdiff1d(rest, packed, assume_unique=True))
-    similar = comparison.similarities(left, dedup.threshold) >= dedup.threshold
-    join(parents, left[similar])
-    log.info("near duplicates: %d candidates, %d compared", len(pairs), comparison.compared)
-    return np.asarray(roots(parents)), len(pairs) + len(left)
+    pairs = split_pairs(np.setdiff1d(rest, packed, assume_unique=True))
+    join(parents, pairs[comparison.similarities(pairs, dedup.threshold) >= dedup.threshold])
+    log.info("near duplicates: %d candidates, %d compared", candidates, comparison.compared)
+    return np.asarray(roots(parents)), candidates + len(pairs)

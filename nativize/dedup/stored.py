@@ -97,7 +97,8 @@ class StoredTexts:
             some.append(
                 WantedTexts(
                     self.documents.shards[shard],
-                    self.documents.signature_file(shard, ""),
+                    self.documents.signature_file(shard, "pages"),
+                    self.documents.signature_file(shard, "documents"),
                     int(self.documents.begins[shard + 1] - self.documents.begins[shard]),
                     piece - self.documents.begins[shard],
                 )
@@ -115,26 +116,27 @@ class WantedTexts:
 
     Attributes:
         shard: where they are.
-        signatures: where its signatures are, but for their suffixes.
-        count: how many documents were signed.
+        pages: what is known of its pages.
+        documents: and of its documents.
+        count: how many of these there are.
         numbers: ascending, those of them that are wanted.
     """
 
     shard: Path
-    signatures: Path
+    pages: Path
+    documents: Path
     count: int
     numbers: Numbers
 
     def read(self) -> Texts:
-        pages = np.fromfile(self.signatures.with_suffix(".pages"), np.int64).reshape(-1, 3)
+        pages = np.fromfile(self.pages, np.int64).reshape(-1, 3)
         rows = self.column("row").astype(np.int64)
         if not len(pages):
             return Texts.of_column(read_rows(self.shard, rows))
         return texts_in_pages(self.shard, pages, rows, self.column("place"), self.column("bytes"))
 
     def column(self, name: str) -> NDArray[Any]:
-        path = self.signatures.with_suffix(".documents")
-        return read_column(path, name, self.count)[self.numbers]
+        return read_column(self.documents, name, self.count)[self.numbers]
 
 
 def store_texts(some: Sequence[WantedTexts], out: Path) -> tuple[Numbers, Mask]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nativize.artifact import Artifact, ArtifactStore, Inputs, Report, Stage, standalone
-from nativize.crawl.document import SCHEMA
+from nativize.crawl.document import SCHEMA, open_writer
 from nativize.dedup import DEDUPLICATE, BucketRule, deduplicate
 from nativize.dedup.corpus import (
     SPLITS,
@@ -68,11 +68,14 @@ def write_shards(
     shards: int = 3,
     schema: pa.Schema = SCORED,
 ) -> Path:
-    """The documents dealt out to shards."""
+    """The documents dealt out to shards, as scoring writes them."""
     directory.mkdir(parents=True)
     for number in range(shards):
         table = pa.Table.from_pylist(list(documents[number::shards]), schema=schema)
-        pq.write_table(table, directory / f"web-{number:05d}.parquet")
+        with open_writer(
+            directory / f"web-{number:05d}.parquet", schema, small_pages=True
+        ) as shard:
+            shard.write_table(table)
     return directory
 
 

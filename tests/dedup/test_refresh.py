@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nativize.artifact import Artifact, Stage
-from nativize.dedup import DEDUPLICATE
+from nativize.dedup import DEDUPLICATE, candidates
 from nativize.recipe import Dedup
 from nativize.replay import REPLAY
 from tests.dedup import composed
@@ -73,6 +73,22 @@ def test_whatever_comes_and_goes_a_refresh_equals_a_run_from_scratch(
         alone = materialise(tmp_path / f"alone-{step}", changed, str(step), **settings)
         assert refreshed.content == alone.content
         shards = changed
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_however_bands_are_dealt_out_to_calls_the_corpus_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    generator = random.Random(seed)
+    documents = [one for n in range(60) for one in family(n, 1 + n % 5, generator)]
+    shards = {f"web-{n:02d}": documents[n:150:7] for n in range(7)}
+    more = {**shards, "web-new": documents[150:]}
+    together = [materialise(tmp_path / "one", some, str(len(some))) for some in (shards, more)]
+    monkeypatch.setattr(candidates, "MOST_ENTRIES", 40)
+    monkeypatch.setattr(candidates, "WORTH_A_CALL", 500)
+    apart = [materialise(tmp_path / "two", some, str(len(some))) for some in (shards, more)]
+    assert [one.content for one in apart] == [one.content for one in together]
+    assert [one.metrics for one in apart] == [one.metrics for one in together]
 
 
 def test_only_pairs_with_a_new_document_are_candidates(tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ def test_a_walk_on_two_nodes_writes_the_bytes_of_a_walk_here(
     write_crawl(crawl)
     here = walk(crawl, tmp_path / "one", model, LocalEngine(1))
     shards = [sum(name.endswith(".parquet") for name in files) for files in here.values()]
-    # of the corpus: four with documents, four with their fates, clusters, what a refresh needs
-    assert shards == [4, 4, 4, 10]
+    # of the corpus: four with documents, four with their fates, clusters
+    assert shards == [4, 4, 4, 9]
     assert count_fates(tmp_path / "one" / "corpus")["near_duplicate"] >= 3
     assert walk(crawl, tmp_path / "two", model, LocalEngine(2)) == here
     assert walk(crawl, tmp_path / "cluster", model, engine) == here
