@@ -27,9 +27,9 @@ from nativize.dedup import DEDUPLICATE, deduplicate
 from nativize.dedup.banding import Banding
 from nativize.dedup.candidates import (
     equal_places,
+    flatten,
     join,
     remaining_pairs,
-    roots,
     split_pairs,
     star_pairs,
 )
@@ -179,15 +179,17 @@ def in_memory(texts: Sequence[str]) -> Pairs:
     parents = np.arange(len(texts), dtype=np.uint32)
     everyone = np.arange(len(texts), dtype=np.uint32)
     join(parents, alike(pairs[equal_places(signed.places, pairs, everyone) >= least]))
-    clusters = np.asarray(roots(parents))
+    flatten(parents)
     touched = np.ones(len(texts), bool)
     rest = [
-        remaining_pairs(entries, merits, clusters, everyone, signed.places, touched, least)
+        remaining_pairs(entries, merits, parents, everyone, signed.places, touched, least)
         for entries in bands
     ]
     join(parents, alike(split_pairs(np.setdiff1d(np.concatenate(rest), stars))))
-    clusters = np.asarray(roots(parents))
-    return [(int(c), int(n)) for n, c in enumerate(clusters) if n != c]
+    flatten(parents)
+    return [
+        (cluster, number) for number, cluster in enumerate(parents.tolist()) if number != cluster
+    ]
 
 
 if __name__ == "__main__":

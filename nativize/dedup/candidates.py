@@ -10,7 +10,7 @@ reads it in that row of all shards' files; what is found goes to files again.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -76,10 +76,19 @@ class Bands:
                 for piece in pieces:
                     piece.tofile(file)
 
-    def load(self, name: str) -> NDArray[Any]:
-        """One of them, mapped."""
-        # copied when written to, which nobody does: a kernel would be compiled twice otherwise
-        return np.asarray(np.memmap(self.directory / name, ARRAYS[name], "c"))
+    def load(self, name: str, mode: Literal["c", "r+"] = "c") -> NDArray[Any]:
+        """One of them, mapped: the system keeps in memory what there is room for.
+
+        What is written to it goes to the file with "r+" alone; but for that "c" is as good as "r",
+        for which kernels would be compiled once more.
+        """
+        return np.asarray(np.memmap(self.directory / name, ARRAYS[name], mode))
+
+    @staticmethod
+    def flush(mapped: NDArray[Any]) -> None:
+        """What was written to an array of "r+" is in its file, for whatever machine reads it."""
+        base: Any = mapped.base
+        base.flush()
 
     def slices(self) -> list["Slice"]:
         """All there is to join, in the pieces that are joined in one call."""
@@ -430,9 +439,25 @@ def join(parents: Any, pairs: Any) -> None:
 
 
 @compiled
-def roots(parents: Any) -> Any:
-    """The root of every node."""
-    found = np.empty_like(parents)
+def flatten(parents: Any) -> None:
+    """Every node's root in the place of its parent, in one pass: no parent stands behind it."""
     for node in range(len(parents)):
-        found[node] = find(parents, node)
-    return found
+        parents[node] = parents[parents[node]]
+
+
+@compiled
+def joined_nodes(parents: Any) -> Any:
+    """Ascending, all nodes of flat clusters of two or more."""
+    is_root = np.zeros(len(parents), np.bool_)
+    count = 0
+    for node in range(len(parents)):
+        root = parents[node]
+        if root != node:
+            count += 1 + (not is_root[root])
+            is_root[root] = True
+    nodes, at = np.empty(count, np.int64), 0
+    for node in range(len(parents)):
+        if parents[node] != node or is_root[node]:
+            nodes[at] = node
+            at += 1
+    return nodes

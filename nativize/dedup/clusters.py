@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nativize.compiled import compiled
+from nativize.dedup.candidates import joined_nodes
 from nativize.dedup.documents import Documents, Equals, Hashes, Mask, Numbers, in_order
 from nativize.dedup.joined import Joined
 from nativize.dedup.near import Comparison, near_clusters
@@ -110,10 +111,9 @@ def decide(documents: Documents, comparison: Comparison, contaminated: Mask) -> 
 
 def _clusters_of_two(cluster: NDArray[np.uint32]) -> Equals:
     """Members of clusters of two or more, ascending, from the first document of each one's."""
-    others = np.flatnonzero(cluster != np.arange(len(cluster), dtype=np.uint32))
-    firsts = np.unique(cluster[others]).astype(np.int64)
-    members = np.union1d(firsts, others)
-    return Equals(members, np.searchsorted(firsts, cluster[members].astype(np.int64)))
+    members = np.asarray(joined_nodes(cluster))
+    _, groups = np.unique(cluster[members], return_inverse=True)
+    return Equals(members, groups)
 
 
 def _similarity(comparison: Comparison, pairs: Numbers) -> NDArray[np.float64]:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from nativize.dedup.candidates import (
     Bands,
     equal_places,
+    flatten,
     join,
-    roots,
     split_pairs,
     write_rest,
     write_stars,
@@ -122,13 +122,16 @@ def compare_stored(
 def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[NDArray[np.uint32], int]:
     """For each document the smallest number of its cluster, and how many candidates there were.
 
-    After a refresh only candidates with a document that was touched are counted.
+    Who belongs to whom is a mapped file, 4 bytes a document. After a refresh only candidates with
+    a document that was touched are counted.
     """
     documents, dedup = comparison.documents, comparison.signing.dedup
     banding = comparison.signing.banding()
     parents, touched = comparison.joined.settled(documents, takes_part)
     directory = comparison.texts.directory / "bands"
     bands = Bands.of(documents, banding.bands, takes_part, touched, directory)
+    bands.save(clusters=[parents])
+    parents = bands.load("clusters", "r+")
     packed = bands.join(comparison.engine, write_stars)
     pairs = split_pairs(packed)
     members = np.unique(pairs)
@@ -137,20 +140,24 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[NDArray[np.
     candidates = len(pairs)
     if not candidates or not dedup.verify:
         join(parents, pairs)
-        return np.asarray(roots(parents)), candidates
-    rows = np.zeros(len(documents), np.uint32)
+        flatten(parents)
+        return parents, candidates
+    bands.save(rows=[np.zeros(len(documents), np.uint32)])
+    rows = bands.load("rows", "r+")
     rows[members] = np.arange(len(members))
-    bands.save(rows=[rows])
     documents.write_sketches(members, directory / "sketches")
     places = max(dedup.permutations, banding.values)
     least = least_equal_places(dedup.threshold, places)
     equal = equal_places(bands.load("sketches").reshape(-1, places), pairs, rows)
-    del rows, members
+    del members
     pairs = pairs[equal >= least]
     join(parents, pairs[comparison.similarities(pairs, dedup.threshold) >= dedup.threshold])
-    bands.save(clusters=[roots(parents)])
+    flatten(parents)
+    bands.flush(parents)
+    bands.flush(rows)
     rest = bands.join(comparison.engine, write_rest, least, places)
     pairs = split_pairs(np.setdiff1d(rest, packed, assume_unique=True))
     join(parents, pairs[comparison.similarities(pairs, dedup.threshold) >= dedup.threshold])
+    flatten(parents)
     log.info("near duplicates: %d candidates, %d compared", candidates, comparison.compared)
-    return np.asarray(roots(parents)), candidates + len(pairs)
+    return parents, candidates + len(pairs)
