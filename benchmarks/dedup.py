@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import dedup_limits, dedup_tables, record
+from benchmarks import dedup_exchange, dedup_limits, dedup_tables, record
 from benchmarks.dedup_data import edited, grown, mixed, write_shards
 from benchmarks.dedup_ours import in_a_process
 from benchmarks.dedup_truth import THRESHOLD, Pairs, head, truth
@@ -92,7 +92,8 @@ def main() -> None:
     curve = growth(FULL_MEGABYTES if options.full else GROWTH_MEGABYTES)
     refresh = refresh_ratio(FULL_MEGABYTES[-1] if options.full else GROWTH_MEGABYTES[-1])
     figures = figures_of(results, curve, refresh)
-    write_results(results, curve, limits, figures)
+    exchange = {} if options.without_peers else dedup_exchange.main()
+    write_results(results, curve, limits, exchange, figures)
     if options.readme:
         record.write_readme(README_BEGIN, README_END, readme_table(record.read_results("dedup")))
     print("figures: " + " ".join(f"{key}={value}" for key, value in figures.items()))
@@ -279,6 +280,7 @@ def write_results(
     results: Sequence[Result],
     curve: Sequence[Grown],
     limits: dict[str, float],
+    exchange: dict[str, float],
     figures: dict[str, float],
 ) -> None:
     found = {
@@ -286,6 +288,7 @@ def write_results(
         "results": [asdict(result) for result in results],
         "growth": [asdict(point) for point in curve],
         "limits": {name: round(value, 3) for name, value in limits.items()},
+        "exchange_seconds": {name: round(value, 2) for name, value in exchange.items()},
         "peers": environment.REQUIREMENTS.read_text("utf-8").splitlines()[1:],
     }
     record.write_results("dedup", found, ("numba", "numpy", "pyarrow"))
