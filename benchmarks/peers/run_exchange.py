@@ -19,7 +19,7 @@ import pyarrow as pa
 def daft(table: pa.Table) -> int:
     import daft
 
-    grouped = daft.from_arrow(table).groupby("key").agg(daft.col("document").agg_list())
+    grouped = daft.from_arrow(table).groupby("key").agg(daft.col("document").list_agg())
     lengths = grouped.to_arrow()["document"].combine_chunks().value_lengths()
     return int((np.asarray(lengths) > 1).sum())
 
