@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers import environment
-from nativize.dedup.candidates import Bands, write_stars
+from nativize.dedup.bands import Bands, write_stars
 from nativize.dedup.sign import sorted_bands
 
 DOCUMENTS = 200_000

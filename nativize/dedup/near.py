@@ -14,15 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nativize.dedup.candidates import (
-    Bands,
-    equal_places,
-    flatten,
-    join,
-    split_pairs,
-    write_rest,
-    write_stars,
-)
+from nativize.dedup.bands import Bands, write_rest, write_stars
+from nativize.dedup.candidates import equal_places, flatten, join, split_pairs
 from nativize.dedup.compare import BELOW, similarities_of_spans
 from nativize.dedup.documents import Documents, Mask, Numbers
 from nativize.dedup.joined import Joined

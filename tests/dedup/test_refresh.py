@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nativize.artifact import Artifact, Stage
-from nativize.dedup import DEDUPLICATE, candidates
+from nativize.dedup import DEDUPLICATE, bands
 from nativize.recipe import Dedup
 from nativize.replay import REPLAY
 from tests.dedup import composed
@@ -84,8 +84,8 @@ def test_however_bands_are_dealt_out_to_calls_the_corpus_is_the_same(
     shards = {f"web-{n:02d}": documents[n:150:7] for n in range(7)}
     more = {**shards, "web-new": documents[150:]}
     together = [materialise(tmp_path / "one", some, str(len(some))) for some in (shards, more)]
-    monkeypatch.setattr(candidates, "MOST_ENTRIES", 40)
-    monkeypatch.setattr(candidates, "WORTH_A_CALL", 500)
+    monkeypatch.setattr(bands, "MOST_ENTRIES", 40)
+    monkeypatch.setattr(bands, "WORTH_A_CALL", 500)
     apart = [materialise(tmp_path / "two", some, str(len(some))) for some in (shards, more)]
     assert [one.content for one in apart] == [one.content for one in together]
     assert [one.metrics for one in apart] == [one.metrics for one in together]
