@@ -21,7 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import dedup_exchange, dedup_limits, dedup_tables, record
-from benchmarks.dedup_data import edited, grown, mixed, write_shards
+from benchmarks.dedup_data import (
+    SHORT_IN_A_SHARD,
+    edited,
+    grown,
+    mixed,
+    short_texts,
+    write_shards,
+)
 from benchmarks.dedup_ours import in_a_process
 from benchmarks.dedup_truth import THRESHOLD, Pairs, head, truth
 from benchmarks.peers import environment
@@ -39,6 +46,7 @@ CUTS_WORDS = ("datatrove",)
 GROWTH_MEGABYTES = (10, 50, 200)
 FULL_MEGABYTES = (*GROWTH_MEGABYTES, 1_000)
 REFRESH_COPIES = 0.29
+SHORT_SHARDS = (5, 15)
 SHARD_BYTES = Crawl.model_fields["shard_text_bytes"].default
 README_BEGIN = "<!-- dedup: written by `python -m benchmarks.dedup --readme` -->"
 README_END = "<!-- /dedup -->"
@@ -90,8 +98,9 @@ def main() -> None:
     dedup_tables.main()
     limits = dedup_limits.main(texts[:4_000])
     curve = growth(FULL_MEGABYTES if options.full else GROWTH_MEGABYTES)
+    per_million = memory_per_million()
     refresh = refresh_ratio(FULL_MEGABYTES[-1] if options.full else GROWTH_MEGABYTES[-1])
-    figures = figures_of(results, curve, refresh)
+    figures = figures_of(results, per_million, refresh)
     exchange = {} if options.without_peers else dedup_exchange.main()
     write_results(results, curve, limits, exchange, figures)
     if options.readme:
@@ -99,9 +108,7 @@ def main() -> None:
     print("figures: " + " ".join(f"{key}={value}" for key, value in figures.items()))
 
 
-def figures_of(
-    results: Sequence[Result], curve: Sequence[Grown], refresh: float
-) -> dict[str, float]:
+def figures_of(results: Sequence[Result], per_million: float, refresh: float) -> dict[str, float]:
     by_name = {result.name: result for result in results}
     memory, whole = by_name["nativize, in memory"], by_name["nativize"]
     peers = [
@@ -109,8 +116,6 @@ def figures_of(
         for result in results
         if result.name in PEERS and result.name not in CUTS_WORDS
     ]
-    few, many = curve[-2:]
-    per_million = (many.peak_megabytes - few.peak_megabytes) / (many.documents - few.documents)
     figures = {
         "mb_s": round(memory.megabytes_per_second, 1),
         "stage_mb_s": round(whole.megabytes_per_second, 1),
@@ -118,7 +123,7 @@ def figures_of(
         "stage_ratio": round(whole.megabytes_per_second / max(peers), 1) if peers else 0.0,
         "recall": round(whole.recall, 5),
         "precision": round(whole.precision, 5),
-        "mb_per_million": round(1e6 * per_million),
+        "mb_per_million": round(per_million),
         "refresh_ratio": round(refresh, 4),
     }
     return figures if peers else {k: v for k, v in figures.items() if "ratio" not in k[:11]}
@@ -235,6 +240,21 @@ def portions(texts: Iterator[str], size: float) -> Iterator[list[str]]:
             part, left = [], size
     if part:
         yield part
+
+
+def memory_per_million() -> float:
+    """Megabytes that a million documents more take; short ones, so that nothing else grows."""
+    peaks = []
+    for shards in SHORT_SHARDS:
+        with tempfile.TemporaryDirectory() as directory:
+            root = Path(directory)
+            for shard in range(shards):
+                texts = short_texts(shard)
+                write_shards(root / "in", texts, 1, first=shard * len(texts))
+            peaks.append(in_a_process("stage", root)["peak_mb"])
+        print(f"{shards * SHORT_IN_A_SHARD:,} short documents: {peaks[-1]:.0f} MB")
+    few, many = SHORT_SHARDS
+    return float(1e6 * (peaks[1] - peaks[0]) / ((many - few) * SHORT_IN_A_SHARD))
 
 
 def refresh_ratio(megabytes: int) -> float:

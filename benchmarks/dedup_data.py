@@ -34,6 +34,7 @@ NEIGHBOURHOOD = 40
 SENTENCE = re.compile(r"[^。！？!?.\n]*(?:[。！？!?]+[」』）]*|\.(?=\s)|\n+|$)")
 
 GROWN_FROM = 10_000_000
+SHORT_IN_A_SHARD = 100_000
 
 Edit = Callable[[str, float, Sequence[str], random.Random], str]
 
@@ -188,6 +189,16 @@ def grown(size: int) -> Iterator[str]:
                 return
             size -= length
             yield table[text].tobytes().decode("utf-32-le")
+
+
+def short_texts(shard: int, count: int = SHORT_IN_A_SHARD) -> list[str]:
+    """Texts of 120 random kana, 29 % of them copies of others with one letter changed."""
+    generator = np.random.default_rng(shard)
+    kana = generator.integers(0x3041, 0x3097, (count, 120), dtype=np.uint32)
+    copies = int(COPIES * count)
+    kana[-copies:] = kana[generator.integers(0, count - copies, copies)]
+    kana[np.arange(count - copies, count), generator.integers(0, 120, copies)] = 0x6F22
+    return [text.tobytes().decode("utf-32-le") for text in kana]
 
 
 def cipher(number: int, letters: NDArray[np.uint32]) -> NDArray[np.uint32]:

@@ -9,7 +9,7 @@ VOLATILE = (f"{MEMORY}/*",)
 
 DEDUPLICATE = Stage(
     name="deduplicated_corpus",
-    version=2,
+    version=3,
     group="corpus",
     inputs=("scored_shards",),
     reads=("language", "dedup", "quality.bucket_shares", "quality.keep_sources"),

@@ -20,8 +20,8 @@ from nativize.engine import CorpusEngine
 
 MOST_ENTRIES = 16_000_000
 """Of a band in one call, about: 130 MB; of more documents a band is joined in several."""
-WORTH_A_CALL = 4_000_000
-"""Entries that are sorted in half a second; of few documents a call joins several bands."""
+WORTH_A_CALL = 1_000_000
+"""Entries, 8 MB; of few documents a call joins several bands."""
 ARRAYS: Mapping[str, DTypeLike] = {
     "takes_part": np.bool_, "touched": np.bool_, "merits": np.uint64, "clusters": np.uint32,
     "rows": np.uint32, "sketches": np.uint8,

@@ -97,7 +97,10 @@ def deduplicate(
     fates = _fates(clusters, heldout)
     _write_shards(documents, fates, cuts, place)
     table = cluster_table(documents, clusters, together)
-    pq.write_table(table, place.out / "clusters.parquet", compression="zstd")
+    pq.write_table(
+        table, place.out / "clusters.parquet", compression="zstd", use_dictionary=["kind"],
+        write_statistics=False,
+    )  # fmt: skip
     show_tables(place, contamination, cuts)
     if pictures:
         show(documents, signing, table, place, engine)

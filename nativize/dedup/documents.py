@@ -7,6 +7,7 @@ documents are compared, quality, length, date and at last the id do.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,7 +78,11 @@ class Documents:
 
     def signature_file(self, shard: int, kind: str) -> Path:
         """The file of a shard that `sign_shard` made."""
-        return self.directory / f"{self.shards[shard].stem}.{kind}"
+        return Path(f"{self._signatures[shard]}.{kind}")
+
+    @cached_property
+    def _signatures(self) -> list[str]:
+        return [str(self.directory / shard.stem) for shard in self.shards]
 
     def column(self, name: str) -> NDArray[Any]:
         """What `COLUMNS` has under a name, of every document."""
@@ -89,7 +94,7 @@ class Documents:
     def of_shard(self, name: str, shard: int) -> NDArray[Any]:
         """The same of the documents of one shard."""
         count = int(self.begins[shard + 1] - self.begins[shard])
-        return read_column(self.signature_file(shard, "documents"), name, count)
+        return read_column(f"{self._signatures[shard]}.documents", name, count)
 
     def of(self, name: str, documents: Numbers) -> NDArray[Any]:
         """The same of some documents, in any order and shape."""
@@ -242,7 +247,7 @@ def read_documents(
     return documents
 
 
-def read_column(path: Path, name: str, count: int) -> NDArray[Any]:
+def read_column(path: Path | str, name: str, count: int) -> NDArray[Any]:
     """A column of the documents of a file, so many as it has."""
     return np.fromfile(path, COLUMNS[name], count, offset=_OFFSETS[name] * count)
 

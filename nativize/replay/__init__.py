@@ -9,7 +9,7 @@ from nativize.dedup import VOLATILE, deduplicate
 from nativize.engine import CorpusEngine
 from nativize.recipe import Crawl, Replay
 
-REPLAY = Stage("replay_corpus", 4, "corpus", reads=("replay",), volatile=VOLATILE)
+REPLAY = Stage("replay_corpus", 5, "corpus", reads=("replay",), volatile=VOLATILE)
 
 
 def replay_crawl(replay: Replay) -> Crawl:
