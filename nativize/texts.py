@@ -3,6 +3,7 @@
 Neither reading it from Arrow nor writing it back makes a Python object per document.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -37,7 +38,10 @@ class Texts:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Self:
-        return cls.of_column(pa.chunked_array([pa.array(texts, pa.large_string())]))
+        """Python's strings; Arrow would leave a second copy of each in memory."""
+        data = io.BytesIO()
+        ends = np.cumsum([0, *(data.write(text.encode()) for text in texts)])
+        return cls(np.frombuffer(data.getbuffer(), np.uint8), ends)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -43,7 +43,7 @@ COLUMNS: Mapping[str, DTypeLike] = {
 _SIZES = [np.dtype(kind).itemsize for kind in COLUMNS.values()]
 _OFFSETS = dict(zip(COLUMNS, accumulate(_SIZES, initial=0), strict=False))
 MOST_DOCUMENTS = 2**32 - 1
-"""Numbers have 32 bits beside a hash of 32; the last one stands for nobody."""
+"""Numbers have 32 bits, beside a hash of 32."""
 
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
