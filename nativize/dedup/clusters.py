@@ -212,7 +212,7 @@ def held_out(
     for shard in range(len(documents.shards)):
         begin, end = documents.begins[shard : shard + 2].tolist()
         here = slice(*cuts[shard : shard + 2])
-        hashes = documents.of_shard("id_hash", shard)
+        hashes = documents.of_shard("id_hash", shard).copy()
         hashes[members[here] - begin] = of_cluster[here]
         points = np.where(kept[begin:end], _points(hashes, seed), np.inf)
         chosen[begin:end] = points < share

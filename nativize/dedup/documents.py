@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +42,8 @@ COLUMNS: Mapping[str, DTypeLike] = {
 """62 bytes a document; ``place`` is where its text begins in its page of the shard."""
 _SIZES = [np.dtype(kind).itemsize for kind in COLUMNS.values()]
 _OFFSETS = dict(zip(COLUMNS, accumulate(_SIZES, initial=0), strict=False))
+MOST_MAPPED = 4_096
+"""Shards whose files stay mapped; Linux allows 65,530 maps."""
 MOST_DOCUMENTS = 2**32 - 1
 """Numbers have 32 bits, beside a hash of 32."""
 
@@ -53,6 +55,17 @@ class Equals(NamedTuple):
 
     members: Numbers
     groups: Numbers
+
+
+class _Mapped(NamedTuple):
+    """What `write_documents` wrote of a shard."""
+
+    columns: NDArray[np.uint8]
+    ids: pa.Array
+
+    @classmethod
+    def of(cls, columns: Path, ids: Path) -> Self:
+        return cls(np.asarray(np.memmap(columns, np.uint8, "r")), _read_ids(ids))
 
 
 @dataclass(frozen=True)
@@ -78,11 +91,19 @@ class Documents:
 
     def signature_file(self, shard: int, kind: str) -> Path:
         """The file of a shard that `sign_shard` made."""
-        return Path(f"{self._signatures[shard]}.{kind}")
+        return self.directory / f"{self.shards[shard].stem}.{kind}"
+
+    def _mapped(self, shard: int) -> "_Mapped":
+        if shard not in self._maps:
+            if len(self._maps) >= MOST_MAPPED:
+                self._maps.clear()
+            files = (self.signature_file(shard, kind) for kind in ("documents", "ids.arrow"))
+            self._maps[shard] = _Mapped.of(*files)
+        return self._maps[shard]
 
     @cached_property
-    def _signatures(self) -> list[str]:
-        return [str(self.directory / shard.stem) for shard in self.shards]
+    def _maps(self) -> "dict[int, _Mapped]":
+        return {}
 
     def column(self, name: str) -> NDArray[Any]:
         """What `COLUMNS` has under a name, of every document."""
@@ -92,9 +113,12 @@ class Documents:
         return whole
 
     def of_shard(self, name: str, shard: int) -> NDArray[Any]:
-        """The same of the documents of one shard."""
+        """The same of the documents of one shard; not to be changed."""
         count = int(self.begins[shard + 1] - self.begins[shard])
-        return read_column(f"{self._signatures[shard]}.documents", name, count)
+        if not count:
+            return np.empty(0, COLUMNS[name])
+        begin, kind = _OFFSETS[name] * count, np.dtype(COLUMNS[name])
+        return self._mapped(shard).columns[begin : begin + kind.itemsize * count].view(kind)
 
     def of(self, name: str, documents: Numbers) -> NDArray[Any]:
         """The same of some documents, in any order and shape."""
@@ -109,7 +133,7 @@ class Documents:
         """The ids of some documents, in any order."""
         parts, order = [pa.array([], pa.string())], [np.empty(0, np.int64)]
         for shard, places in self._places_by_shard(documents):
-            whole = _read_ids(self.signature_file(shard, "ids.arrow"))
+            whole = self._mapped(shard).ids
             parts.append(whole.take(pa.array(documents[places] - self.begins[shard])))
             order.append(places)
         back = np.empty(len(documents), np.int64)
@@ -247,7 +271,7 @@ def read_documents(
     return documents
 
 
-def read_column(path: Path | str, name: str, count: int) -> NDArray[Any]:
+def read_column(path: Path, name: str, count: int) -> NDArray[Any]:
     """A column of the documents of a file, so many as it has."""
     return np.fromfile(path, COLUMNS[name], count, offset=_OFFSETS[name] * count)
 
