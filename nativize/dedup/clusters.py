@@ -1,7 +1,7 @@
 """Who survives, who goes, and for whom: the decisions over all documents."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from nativize.compiled import compiled
 from nativize.dedup.candidates import joined_nodes
 from nativize.dedup.documents import Documents, Equals, Hashes, Mask, Numbers, in_order
-from nativize.dedup.joined import Joined
+from nativize.dedup.joined import Joined, Settled
+from nativize.dedup.lost import Lost
 from nativize.dedup.near import Comparison, near_clusters
 from nativize.dedup.shingles import mix
 
@@ -25,6 +26,7 @@ class Clusters:
 
     Attributes:
         fates: of each document `KEPT`, or by what it is lost.
+        near: by similar text.
         like: by equal or similar text.
         by_url: because another document of its URL is better.
         candidates: how many pairs shared a band.
@@ -32,51 +34,11 @@ class Clusters:
     """
 
     fates: NDArray[np.int8]
-    like: "Lost"
-    by_url: "Lost"
+    near: Lost
+    like: Lost
+    by_url: Lost
     candidates: int
     joined: Joined
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Documents that are lost, ascending, and those that stay in their place.
-
-    Attributes:
-        documents: n of them.
-        kept: for each the one that stays.
-        similarity: exact Jaccard similarity of both.
-    """
-
-    documents: Numbers
-    kept: Numbers
-    similarity: NDArray[np.float64]
-
-    @classmethod
-    def to_best(cls, documents: Documents, equals: Equals) -> Self:
-        """All of each group but its best."""
-        members, groups = equals
-        best = documents.best(members, groups)[groups] if len(members) else members
-        lost = np.flatnonzero(best != members)
-        lost = lost[np.argsort(members[lost])]
-        return cls(members[lost], best[lost], np.ones(len(lost)))
-
-    def behind(self, others: Self) -> Self:
-        """Both together, where who stays here may be lost there."""
-        if not len(others.documents):
-            return self
-        at = np.searchsorted(others.documents, self.kept)
-        at = np.minimum(at, len(others.documents) - 1)
-        moved = others.documents[at] == self.kept
-        documents = np.concatenate([self.documents, others.documents])
-        kept = np.where(moved, others.kept[at], self.kept)
-        similarity = np.where(moved, others.similarity[at], self.similarity)
-        order = np.argsort(documents)
-        return type(self)(
-            documents[order],
-            np.concatenate([kept, others.kept])[order],
-            np.concatenate([similarity, others.similarity])[order],
-        )
 
 
 def decide(documents: Documents, comparison: Comparison, contaminated: Mask) -> Clusters:
@@ -86,8 +48,7 @@ def decide(documents: Documents, comparison: Comparison, contaminated: Mask) -> 
     """
     dedup = comparison.signing.dedup
     fates = np.where(contaminated, CONTAMINATED, KEPT).astype(np.int8)
-    nobody = Lost.to_best(documents, Equals(np.empty(0, np.int64), np.empty(0, np.int64)))
-    by_url, copies, near = nobody, nobody, nobody
+    by_url, copies, near = Lost.nobody(), Lost.nobody(), Lost.nobody()
     if dedup.url:
         has_url = documents.column("url_hash") != 0
         by_url = Lost.to_best(documents, documents.equals((fates == KEPT) & has_url, "url_hash"))
@@ -99,14 +60,24 @@ def decide(documents: Documents, comparison: Comparison, contaminated: Mask) -> 
     candidates, joined = 0, comparison.joined
     if dedup.near:
         takes_part = (fates == KEPT) & documents.column("shingled")
-        cluster, candidates = near_clusters(comparison, takes_part)
+        settled = joined.settled(documents, takes_part)
+        cluster, candidates = near_clusters(comparison, takes_part, settled)
         groups = _clusters_of_two(cluster)
-        joined = Joined.of(documents, takes_part, *groups, joined.identity)
-        near = Lost.to_best(documents, groups)
+        near = _near(comparison, groups, settled)
         fates[near.documents] = NEAR
-        similarity = _similarity(comparison, np.stack([near.kept, near.documents], axis=1))
-        near = replace(near, similarity=similarity)
-    return Clusters(fates, copies.behind(near), by_url, candidates, joined)
+        joined = Joined.of(documents, takes_part, groups, near, joined.identity)
+    return Clusters(fates, near, copies.behind(near), by_url, candidates, joined)
+
+
+def _near(comparison: Comparison, groups: Equals, settled: Settled) -> Lost:
+    """What each cluster loses; one that nothing touched loses what it lost before."""
+    members, numbers = groups
+    anew = (np.bincount(numbers, settled.touched[members]) > 0)[numbers]
+    _, numbers = np.unique(numbers[anew], return_inverse=True)
+    near = Lost.to_best(comparison.documents, Equals(members[anew], numbers))
+    near = replace(near, similarity=_similarity(comparison, near.pairs()))
+    unchanged = np.isin(settled.lost.documents, members[~anew])
+    return near.beside(settled.lost.only(unchanged))
 
 
 def _clusters_of_two(cluster: NDArray[np.uint32]) -> Equals:

@@ -1,8 +1,8 @@
 """The stage: sign every shard, decide over all documents together, write down who stays.
 
 The result is a function of the set of documents: neither the order of shards nor the number of
-workers, nor what an earlier run left, changes a byte. Signatures are kept by shard, exact
-similarities by pair of texts, and no text is ever written again (`nativize.dedup.corpus`).
+workers, nor what an earlier run left, changes a byte. Signatures are kept by shard, clusters with
+the similarities in them, and no text is ever written again (`nativize.dedup.corpus`).
 """
 
 import logging
@@ -48,9 +48,8 @@ from nativize.recipe import Dedup, Language
 
 log = logging.getLogger(__name__)
 
-MEMORY = "memory"
-"""What a refresh need not find again, pairs and clusters; no content of the corpus."""
-PAIRS = "pairs.npz"
+MEMORY, PAIRS = "memory", "pairs.npz"
+"""What a refresh need not find again; no content of the corpus."""
 REASONS = {
     URL: "url_duplicate", EXACT: "exact_duplicate", NEAR: "near_duplicate",
     CONTAMINATED: "contaminated", EMPTIED: "frequent_lines",
@@ -168,7 +167,7 @@ def _decide(
     texts = StoredTexts(documents, engine, place.scratch / "texts")
     comparison = Comparison(documents, signing, engine, texts, known, joined)
     clusters = decide(documents, comparison, contaminated)
-    comparison.asked.write(place.out / MEMORY / PAIRS)
+    comparison.remembered(clusters.near).write(place.out / MEMORY / PAIRS)
     clusters.joined.write(place.out / MEMORY)
     return clusters, comparison.compared
 

@@ -18,8 +18,9 @@ from nativize.dedup.bands import Bands, write_rest, write_stars
 from nativize.dedup.candidates import equal_places, flatten, join, split_pairs
 from nativize.dedup.compare import BELOW, similarities_of_spans
 from nativize.dedup.documents import Documents, Mask, Numbers
-from nativize.dedup.joined import Joined
+from nativize.dedup.joined import Joined, Settled
 from nativize.dedup.known import KnownPairs, pair_hashes
+from nativize.dedup.lost import Lost
 from nativize.dedup.sign import Signing
 from nativize.dedup.stored import StoredTexts, load_texts
 from nativize.engine import CorpusEngine
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 BYTES_IN_ONE_CALL = 32_000_000
 """Of text that one call compares: what a process holds at once, however many pairs there are."""
+MOST_REMEMBERED = 4
+"""Pairs for each document that is lost; in a first run 1.3 are asked for."""
 DEVIATIONS = 4.0
 """Standard deviations below the threshold at which an estimate rules a pair out: p = 3e-5."""
 
@@ -49,10 +52,10 @@ class Comparison:
         signing: what they are compared by.
         engine: where comparing runs.
         texts: those of candidates.
-        known: what was found in the run before.
-        joined: clusters of that run.
+        known: what was found in runs before.
+        joined: clusters of the run before.
         compared: how many pairs were compared now.
-        asked: what was asked for in this run, to be known the next time.
+        asked: what was asked for in this run.
     """
 
     documents: Documents
@@ -78,6 +81,17 @@ class Comparison:
             found[unknown] = self._compared(pairs[unknown], least)
         self.asked = self.asked.after(KnownPairs(first, second, found))
         return np.where(found >= least, found, BELOW)
+
+    def remembered(self, lost: Lost) -> KnownPairs:
+        """What is worth knowing in the next run, where so much is lost now.
+
+        Pairs of texts that are gone are left out when they may be as many as all others.
+        """
+        remembered = self.known.after(self.asked)
+        if len(remembered.first) <= MOST_REMEMBERED * len(lost.documents):
+            return remembered
+        told = KnownPairs(*pair_hashes(self.documents, lost.pairs()), lost.similarity)
+        return self.asked.after(told)
 
     def sketches(self, members: Numbers) -> NDArray[np.uint8]:
         """A row for each of some sorted documents."""
@@ -112,7 +126,9 @@ def compare_stored(
     )  # fmt: skip
 
 
-def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[NDArray[np.uint32], int]:
+def near_clusters(
+    comparison: Comparison, takes_part: Mask, settled: Settled
+) -> tuple[NDArray[np.uint32], int]:
     """For each document the smallest number of its cluster, and how many candidates there were.
 
     Who belongs to whom is a mapped file, 4 bytes a document. After a refresh only candidates with
@@ -120,10 +136,10 @@ def near_clusters(comparison: Comparison, takes_part: Mask) -> tuple[NDArray[np.
     """
     documents, dedup = comparison.documents, comparison.signing.dedup
     banding = comparison.signing.banding()
-    parents, touched = comparison.joined.settled(documents, takes_part)
+    touched = settled.touched
     directory = comparison.texts.directory / "bands"
     bands = Bands.of(documents, banding.bands, takes_part, touched, directory)
-    bands.save(clusters=[parents])
+    bands.save(clusters=[settled.parents])
     parents = bands.load("clusters", "r+")
     packed = bands.join(comparison.engine, write_stars)
     pairs = split_pairs(packed)

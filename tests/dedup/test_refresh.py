@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from nativize.artifact import Artifact, Stage
-from nativize.dedup import DEDUPLICATE, bands
+from nativize.dedup import DEDUPLICATE, bands, near
 from nativize.recipe import Dedup
 from nativize.replay import REPLAY
 from tests.dedup import composed
@@ -89,6 +90,28 @@ def test_however_bands_are_dealt_out_to_calls_the_corpus_is_the_same(
     apart = [materialise(tmp_path / "two", some, str(len(some))) for some in (shards, more)]
     assert [one.content for one in apart] == [one.content for one in together]
     assert [one.metrics for one in apart] == [one.metrics for one in together]
+
+
+def test_pairs_of_texts_that_are_gone_are_forgotten_when_they_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remembered(corpus: Artifact) -> int:
+        with np.load(corpus.path / "memory" / "pairs.npz") as pairs:
+            return len(pairs["first"])
+
+    generator = random.Random(8)
+    documents = [one for n in range(60) for one in family(n, 1 + n % 5, generator)]
+    shards = {f"web-{n:02d}": documents[n::7] for n in range(7)}
+    less = {name: rows for name, rows in shards.items() if name != "web-03"}
+    for state in (shards, less):
+        kept = materialise(tmp_path / "kept", state, str(len(state)))
+    monkeypatch.setattr(near, "MOST_REMEMBERED", 0)
+    for state in (shards, less):
+        left_out = materialise(tmp_path / "left out", state, str(len(state)))
+    assert left_out.content == kept.content
+    assert left_out.metrics["near_duplicates"] <= remembered(left_out) < remembered(kept)
+    again = materialise(tmp_path / "left out", shards, "again")
+    assert again.content == materialise(tmp_path / "alone", shards, "again").content
 
 
 def test_only_pairs_with_a_new_document_are_candidates(tmp_path: Path) -> None:
