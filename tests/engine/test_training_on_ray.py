@@ -11,7 +11,7 @@ from nativize.train.on_ray import run_on_ray
 from nativize.train.run import run_job
 from tests.engine.conftest import Cluster, free_port
 from tests.model.tiny import make_tiny, stage
-from tests.train.compared import assert_same_training, processes, start, wait_for
+from tests.train.compared import ENDING_SECONDS, assert_same_training, processes, start, wait_for
 from tests.train.test_nodes import SAVING, two_nodes
 from tests.train.test_run_job import written_job
 
@@ -28,7 +28,7 @@ def test_two_nodes_of_ray_go_on_where_a_killed_launcher_left_them(
     wait_for(lambda: list((tmp_path / "two" / "work").glob("checkpoint-*")), 120, job)
     leader.kill()
     leader.wait()
-    wait_for(lambda: not processes(job), 10, job)
+    wait_for(lambda: not processes(job), ENDING_SECONDS, job)
     assert not (tmp_path / "two" / "out").exists()
     run_here(job)
     assert_same_training(tmp_path / "two" / "out", whole)

@@ -55,9 +55,13 @@ def processes(job: Path, *, without: str = "\n") -> set[int]:
     return found
 
 
+ENDING_SECONDS = 60.0
+"""A process that still imports torch on a busy machine notices only then that it was hung up on."""
+
+
 def wait_for(condition: Callable[[], object], seconds: float, job: Path) -> None:
-    """Until it holds; the job's log if it does not in time."""
-    deadline = time.monotonic() + seconds
+    """Until it holds; the job's log, if there is one, if it does not in time."""
+    deadline, log = time.monotonic() + seconds, job.with_suffix(".log")
     while not condition():
-        assert time.monotonic() < deadline, job.with_suffix(".log").read_text()
+        assert time.monotonic() < deadline, log.read_text() if log.exists() else f"no {log}"
         time.sleep(0.02)

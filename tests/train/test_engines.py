@@ -15,7 +15,7 @@ from nativize.train import run_here
 from nativize.train.metrics import read_metrics
 from nativize.train.run import run_job
 from tests.model.tiny import Tiny, stage
-from tests.train.compared import assert_same_training, processes, start, wait_for
+from tests.train.compared import ENDING_SECONDS, assert_same_training, processes, start, wait_for
 from tests.train.test_run_job import written_job
 
 STEPS = 40
@@ -70,7 +70,7 @@ def test_a_dead_process_ends_all_and_another_engine_goes_on_from_its_checkpoint(
     wait_for(lambda: list((tmp_path / "work").glob("checkpoint-*")), 120, path)
     os.kill(max(ranks(path) - {leader.pid}), signal.SIGKILL)
     assert leader.wait(30) != 0
-    wait_for(lambda: not ranks(path), 10, path)
+    wait_for(lambda: not ranks(path), ENDING_SECONDS, path)
     lines: list[dict[str, object]] = []
     run_job(job(tiny, tmp_path, "full"), on_log=lines.append)
     assert 0 < len(lines) < STEPS // 2  # it went on, it did not begin anew
@@ -99,7 +99,7 @@ def test_ending_the_launcher_leaves_no_process(tiny: Tiny, tmp_path: Path) -> No
     wait_for(lambda: len(ranks(path) - {leader.pid}) == 2, 60, path)
     leader.kill()
     leader.wait()
-    wait_for(lambda: not ranks(path), 10, path)
+    wait_for(lambda: not ranks(path), ENDING_SECONDS, path)
 
 
 def test_what_one_of_the_processes_refuses_is_the_message(tiny: Tiny, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from nativize.train.on_ray import gpus_per_node
 from nativize.train.run import run_job
 from tests.engine.conftest import free_port
 from tests.model.tiny import Tiny, stage
-from tests.train.compared import assert_same_training, processes, start, wait_for
+from tests.train.compared import ENDING_SECONDS, assert_same_training, processes, start, wait_for
 from tests.train.test_run_job import written_job
 
 SSH = """\
@@ -123,7 +123,7 @@ def test_the_end_of_the_launcher_is_the_end_of_all_nodes(
         wait_for(lambda: list((tmp_path / "work").glob("checkpoint-*")), 120, job)
         assert len(processes(job)) >= 4  # torchrun twice, and two that train
         end(leader)
-        wait_for(lambda: not processes(job), 10, job)
+        wait_for(lambda: not processes(job), ENDING_SECONDS, job)
     finally:
         for left in processes(job):
             os.kill(left, signal.SIGKILL)
@@ -134,7 +134,7 @@ def test_a_node_that_fails_ends_the_others_and_is_named(tiny: Tiny, tmp_path: Pa
     job = written_job(tiny, tmp_path, stage("full"), trainer=settings)
     with pytest.raises(TrainingError, match=r"TrainingError: .*missing\.json: cannot be read"):
         run_here(job)
-    wait_for(lambda: not processes(job), 10, job)
+    wait_for(lambda: not processes(job), ENDING_SECONDS, job)
 
 
 @pytest.mark.parametrize(
