@@ -35,6 +35,7 @@ from nativize.dedup.shingles import (
     LONGEST_SEQUENCE,
     Shingling,
     begin,
+    bit_of,
     hashes_room,
     next_hashes,
     slot_of,
@@ -172,15 +173,8 @@ def _hits(
 def _fill(pieces: Any, table: Any, bits: Any) -> None:
     for at in range(len(pieces)):
         table[slot_of(table, pieces[at])] = pieces[at]
-        word, bit = _bit_of(pieces[at], len(bits))
+        word, bit = bit_of(pieces[at], len(bits))
         bits[word] |= bit
-
-
-@compiled
-def _bit_of(value: Any, words: int) -> Any:
-    """Word and bit of a hash in a filter of a power of two of words; the table uses low bits."""
-    high = value >> np.uint64(26)
-    return (high >> np.uint64(6)) & np.uint64(words - 1), np.uint64(1) << (high & np.uint64(63))
 
 
 @compiled
@@ -201,7 +195,7 @@ def _hits_of(
         made = next_hashes(data, offsets[text + 1], how, state, units, hashes)
         while made:
             for at in range(made):
-                word, bit = _bit_of(hashes[at], len(bits))
+                word, bit = bit_of(hashes[at], len(bits))
                 if bits[word] & bit and table[slot_of(table, hashes[at])] == hashes[at]:
                     found.append((np.uint64(text), hashes[at]))
             made = next_hashes(data, offsets[text + 1], how, state, units, hashes)

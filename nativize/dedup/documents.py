@@ -19,6 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from nativize.artifact import Accounts
 from nativize.compiled import compiled
+from nativize.dedup.shingles import bit_of
 from nativize.errors import CorpusError
 
 Numbers = NDArray[np.int64]
@@ -146,11 +147,7 @@ class Documents:
 
     def by_shard(self, documents: Numbers) -> list[tuple[int, Numbers]]:
         """Sorted documents as (shard, those of them that are in it), without empty ones."""
-        cuts = np.searchsorted(documents, self.begins)
-        pieces = [
-            (shard, documents[cuts[shard] : cuts[shard + 1]]) for shard in range(len(cuts) - 1)
-        ]
-        return [(shard, piece) for shard, piece in pieces if len(piece)]
+        return [(shard, documents[places]) for shard, places in self._places_by_shard(documents)]
 
     def _places_by_shard(self, documents: Numbers) -> list[tuple[int, Numbers]]:
         """Of documents in any order the places where those of each shard stand."""
@@ -318,15 +315,10 @@ def _find_leaders(groups: Any, merits: Any, dates: Any, leaders: Any, tied: Any)
 
 
 @compiled
-def _bit_of(value: Any, words: int) -> Any:
-    return (value >> np.uint64(6)) & np.uint64(words - 1), np.uint64(1) << (value & np.uint64(63))
-
-
-@compiled
 def _note(hashes: Any, mask: Any, seen: Any, again: Any) -> None:
     for at in range(len(hashes)):
         if mask[at]:
-            word, bit = _bit_of(hashes[at], len(seen))
+            word, bit = bit_of(hashes[at], len(seen))
             again[word] |= seen[word] & bit
             seen[word] |= bit
 
@@ -336,7 +328,7 @@ def _noted_again(hashes: Any, mask: Any, again: Any) -> Any:
     numbers, count = np.empty(len(hashes), np.int64), 0
     for at in range(len(hashes)):
         if mask[at]:
-            word, bit = _bit_of(hashes[at], len(again))
+            word, bit = bit_of(hashes[at], len(again))
             if again[word] & bit:
                 numbers[count] = at
                 count += 1

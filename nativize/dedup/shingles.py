@@ -278,6 +278,13 @@ def hashes_room(count: int) -> int:
 
 
 @compiled
+def bit_of(value: Any, words: int) -> Any:
+    """Word and bit of a hash in a filter of a power of two of words; the table uses low bits."""
+    high = value >> np.uint64(26)
+    return (high >> np.uint64(6)) & np.uint64(words - 1), np.uint64(1) << (high & np.uint64(63))
+
+
+@compiled
 def slot_of(table: Any, value: Any) -> Any:
     """Where a hash stands in a table, or the free slot where it would."""
     last = np.uint64(len(table) - 1)
