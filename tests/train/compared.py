@@ -56,7 +56,7 @@ def processes(job: Path, *, without: str = "\n") -> set[int]:
 
 
 ENDING_SECONDS = 60.0
-"""A process that still imports torch on a busy machine notices only then that it was hung up on."""
+"""For processes to be gone; 10 s were too few twice in fresh clones, for a reason not yet found."""
 
 
 def wait_for(condition: Callable[[], object], seconds: float, job: Path) -> None:
