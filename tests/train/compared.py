@@ -55,8 +55,8 @@ def processes(job: Path, *, without: str = "\n") -> set[int]:
     return found
 
 
-ENDING_SECONDS = 60.0
-"""For processes to be gone; 10 s were too few twice in fresh clones, for a reason not yet found."""
+ENDING_SECONDS = 10.0
+"""For processes to be gone."""
 
 
 def wait_for(condition: Callable[[], object], seconds: float, job: Path) -> None:

@@ -28,12 +28,13 @@ from tests.train.compared import ENDING_SECONDS, assert_same_training, processes
 from tests.train.test_run_job import written_job
 
 SSH = """\
-import os, pty, sys
+import os, pty, signal, sys
 host, command = sys.argv[-2:]
 if host == "elsewhere":  # where the file system is another one
     command = command.replace("out.json", "missing.json")
 child, terminal = pty.fork()
 if child == 0:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # sshd's children do not ignore what nohup ignores
     os.execv("/bin/sh", ["sh", "-c", command])
 try:
     while text := os.read(terminal, 65536):
