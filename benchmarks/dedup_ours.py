@@ -25,16 +25,10 @@ from benchmarks.peers.measure import peak_megabytes, read
 from nativize.artifact import Artifact, ArtifactStore, Inputs, Report, Stage
 from nativize.dedup import DEDUPLICATE, deduplicate
 from nativize.dedup.banding import Banding
-from nativize.dedup.candidates import (
-    equal_places,
-    flatten,
-    join,
-    remaining_pairs,
-    split_pairs,
-    star_pairs,
-)
+from nativize.dedup.candidates import equal_places, flatten, join, remaining_pairs, star_pairs
 from nativize.dedup.compare import similarities, similarities_of_spans
 from nativize.dedup.near import least_equal_places
+from nativize.dedup.pairs import split_pairs
 from nativize.dedup.shingles import Shingling
 from nativize.dedup.sign import sorted_bands
 from nativize.dedup.sketch import sign

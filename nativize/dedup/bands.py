@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from nativize.compiled import compiled
 from nativize.dedup.candidates import remaining_pairs, star_pairs
 from nativize.dedup.documents import Documents, Hashes, Mask
+from nativize.dedup.pairs import merge, pieces, split_pairs
 from nativize.engine import CorpusEngine
 
 MOST_ENTRIES = 16_000_000
@@ -69,11 +70,11 @@ class Bands:
         return bands
 
     def save(self, **arrays: Iterable[NDArray[Any]]) -> None:
-        """Arrays of `ARRAYS`, piece by piece."""
-        for name, pieces in arrays.items():
+        """Arrays of `ARRAYS`, part by part."""
+        for name, parts in arrays.items():
             with (self.directory / name).open("wb") as file:
-                for piece in pieces:
-                    piece.tofile(file)
+                for part in parts:
+                    part.tofile(file)
 
     def load(self, name: str, mode: Literal["c", "r+"] = "c") -> NDArray[Any]:
         """One of them, mapped: the system keeps in memory what there is room for.
@@ -96,14 +97,28 @@ class Bands:
         some = [range(first, min(first + at_once, self.count)) for first in firsts]
         return [Slice(self, bands, part) for bands in some for part in range(self.parts)]
 
-    def join(self, engine: CorpusEngine, write: Callable[..., None], *settings: int) -> Hashes:
-        """The pairs that a function writes of each slice, each once, in order."""
+    def with_touched(self, packed: Hashes) -> Mask:
+        """Which of some pairs have a touched document."""
+        return np.asarray(self.load("touched")[split_pairs(packed)].any(axis=1))
+
+    def save_sketches(self, documents: Documents, packed: Hashes) -> None:
+        """The sketches of all documents in some pairs, and in which row each one's is."""
+        wanted = np.zeros(len(documents), bool)
+        for piece in pieces(packed):
+            wanted[split_pairs(piece)] = True
+        documents.write_sketches(np.flatnonzero(wanted), self.directory / "sketches")
+        self.save(rows=[np.cumsum(wanted, dtype=np.uint32) - np.uint32(1)])
+
+    def join(
+        self, engine: CorpusEngine, write: Callable[..., None], out: Path, *settings: int
+    ) -> Hashes:
+        """The pairs that a function writes of each slice, in a file: each once, in order."""
         slices = self.slices()
         engine.map(write, [(piece, *settings) for piece in slices], "bands")
-        whole = np.empty(0, np.uint64)
-        for piece in slices:
-            whole = np.asarray(_merged(whole, np.fromfile(piece.file("pairs"), np.uint64)))
-            piece.file("pairs").unlink()
+        parts = [piece.file("pairs") for piece in slices]
+        whole = merge(parts, out)
+        for part in parts:
+            part.unlink()
         return whole
 
 
@@ -142,11 +157,8 @@ class Slice:
         return np.split(whole, np.cumsum(lengths[:-1]).astype(np.int64))
 
     def write(self, parts: Sequence[Hashes]) -> None:
-        """Pairs in order that were found of each band, as the slice's, each once."""
-        whole = np.empty(0, np.uint64)
-        for pairs in parts:
-            whole = np.asarray(_merged(whole, pairs))
-        whole.tofile(self.file("pairs"))
+        """Pairs that were found of each band, as the slice's: each once, in order."""
+        np.unique(np.concatenate(parts)).tofile(self.file("pairs"))
 
     def _of_all(self, takes_part: Mask) -> list[Hashes]:
         found = [np.empty(len(takes_part), np.uint64) for _ in self.bands]
@@ -249,20 +261,3 @@ def _of_groups(entries: Any, begin: int, wanted: Any, takes_part: Any) -> Any:
                 count += 1
             at += 1
     return found[:count].copy()
-
-
-@compiled
-def _merged(first: Any, second: Any) -> Any:
-    merged = np.empty(len(first) + len(second), np.uint64)
-    i, j, count = 0, 0, 0
-    while i < len(first) or j < len(second):
-        if j == len(second) or (i < len(first) and first[i] <= second[j]):
-            value = first[i]
-            i += 1
-        else:
-            value = second[j]
-            j += 1
-        if count == 0 or merged[count - 1] != value:
-            merged[count] = value
-            count += 1
-    return merged[:count].copy()

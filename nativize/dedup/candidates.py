@@ -66,13 +66,6 @@ def equal_places(
     return equal
 
 
-def split_pairs(packed: NDArray[np.uint64]) -> Numbers:
-    """first << 32 | other as m x 2."""
-    pairs = np.empty((len(packed), 2), np.int64)
-    pairs[:, 0], pairs[:, 1] = packed >> _HALF, packed & _LOW
-    return pairs
-
-
 @compiled
 def _group_end(entries: Any, begin: int) -> int:
     """Where the entries with the hash of the one at ``begin`` end."""

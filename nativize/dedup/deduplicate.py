@@ -48,7 +48,7 @@ from nativize.recipe import Dedup, Language
 
 log = logging.getLogger(__name__)
 
-MEMORY, PAIRS = "memory", "pairs.npz"
+MEMORY, PAIRS = "memory", "pairs"
 """What a refresh need not find again; no content of the corpus."""
 REASONS = {
     URL: "url_duplicate", EXACT: "exact_duplicate", NEAR: "near_duplicate",
@@ -162,12 +162,13 @@ def _decide(
 ) -> tuple[Clusters, int]:
     """Who survives, and how many pairs were compared; what a refresh may remember is written."""
     memory = place.previous and place.previous / MEMORY
-    known = KnownPairs.read(memory and memory / PAIRS)
     joined = Joined.read(memory, joining_identity(signing, place.shards.identity))
+    # a pair that another threshold gave up may be above this one
+    known = KnownPairs.read(memory / PAIRS if memory and joined.shards else None)
     texts = StoredTexts(documents, engine, place.scratch / "texts")
     comparison = Comparison(documents, signing, engine, texts, known, joined)
     clusters = decide(documents, comparison, contaminated)
-    comparison.remembered(clusters.near).write(place.out / MEMORY / PAIRS)
+    comparison.remember(clusters.near, place.out / MEMORY / PAIRS)
     clusters.joined.write(place.out / MEMORY)
     return clusters, comparison.compared
 

@@ -4,6 +4,8 @@ Similarity is a function of two texts, so what was found once stays true whateve
 a refresh compares only pairs that are new. Forgetting it costs time and changes no result.
 """
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -13,9 +15,10 @@ from numpy.typing import NDArray
 
 from nativize.compiled import compiled
 from nativize.dedup.documents import Documents, Hashes, Numbers
+from nativize.dedup.pairs import mapped, ranges
 from nativize.dedup.shingles import mix
 
-ARRAYS = ("first", "second", "similarity")
+FILES = ("first", "second", "similarity")
 UNKNOWN = np.nan
 
 
@@ -27,37 +30,46 @@ class KnownPairs:
     second: Hashes
     similarity: NDArray[np.float64]
 
-    @classmethod
-    def nothing(cls) -> Self:
-        return cls(np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0))
+    def __len__(self) -> int:
+        return len(self.first)
 
     @classmethod
-    def read(cls, path: Path | None) -> Self:
-        """What was written; nothing where there is none."""
-        if path is None or not path.exists():
-            return cls.nothing()
-        with np.load(path, allow_pickle=False) as arrays:
-            return cls(*(arrays[name] for name in ARRAYS))
+    def of(cls, first: Hashes, second: Hashes, similarity: NDArray[np.float64]) -> Self:
+        """The same in order."""
+        order = np.argsort(first)
+        return cls(first[order], second[order], similarity[order])
 
-    def write(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **{name: getattr(self, name) for name in ARRAYS})
+    @classmethod
+    def read(cls, directory: Path | None) -> Self:
+        """What was written, mapped; nothing where there is none."""
+        if directory is None or not directory.exists():
+            return cls(np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0))
+        first, second, similarity = (mapped(directory / name) for name in FILES)
+        return cls(first, second, similarity.view(np.float64))
 
-    def of(self, first: Hashes, second: Hashes) -> NDArray[np.float64]:
+    def similarities(self, first: Hashes, second: Hashes) -> NDArray[np.float64]:
         """Similarity of each pair, `UNKNOWN` where it was never found."""
-        if not len(self.first):
+        if not len(self):
             return np.full(len(first), UNKNOWN)
-        places = np.minimum(np.searchsorted(self.first, first), len(self.first) - 1)
+        places = np.minimum(np.searchsorted(self.first, first), len(self) - 1)
         is_known = (self.first[places] == first) & (self.second[places] == second)
         return np.where(is_known, self.similarity[places], UNKNOWN)
 
-    def after(self, newer: Self) -> Self:
-        """What is known with these pairs too; of a pair that stands in both the newer answer."""
-        first = np.concatenate([newer.first, self.first])
-        _, places = np.unique(first, return_index=True)
-        second = np.concatenate([newer.second, self.second])[places]
-        similarity = np.concatenate([newer.similarity, self.similarity])[places]
-        return type(self)(first[places], second, similarity)
+
+def write_together(runs: Sequence[KnownPairs], directory: Path) -> KnownPairs:
+    """All that some runs know, on disk; of a pair that several know the first one answers."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        files = [stack.enter_context((directory / name).open("wb")) for name in FILES]
+        for some in ranges([run.first for run in runs]):
+            parts = list(zip(runs, some, strict=True))
+            columns = [
+                np.concatenate([getattr(run, name)[part] for run, part in parts]) for name in FILES
+            ]
+            _, places = np.unique(columns[0], return_index=True)
+            for file, column in zip(files, columns, strict=True):
+                column[places].tofile(file)
+    return KnownPairs.read(directory)
 
 
 def pair_hashes(documents: Documents, pairs: Numbers) -> tuple[Hashes, Hashes]:

@@ -8,6 +8,7 @@ found before can change them.
 
 import logging
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nativize.dedup.bands import Bands, write_rest, write_stars
-from nativize.dedup.candidates import equal_places, flatten, join, split_pairs
+from nativize.dedup.candidates import equal_places, flatten, join
 from nativize.dedup.compare import BELOW, similarities_of_spans
-from nativize.dedup.documents import Documents, Mask, Numbers
+from nativize.dedup.documents import Documents, Hashes, Mask, Numbers
 from nativize.dedup.joined import Joined, Settled
-from nativize.dedup.known import KnownPairs, pair_hashes
+from nativize.dedup.known import UNKNOWN, KnownPairs, pair_hashes, write_together
 from nativize.dedup.lost import Lost
+from nativize.dedup.pairs import MOST_PAIRS, is_among, pieces, sifted, split_pairs
 from nativize.dedup.sign import Signing
 from nativize.dedup.stored import StoredTexts, load_texts
 from nativize.engine import CorpusEngine
@@ -55,7 +57,7 @@ class Comparison:
         known: what was found in runs before.
         joined: clusters of the run before.
         compared: how many pairs were compared now.
-        asked: what was asked for in this run.
+        asked: what was asked for in this run, the last first.
     """
 
     documents: Documents
@@ -65,33 +67,58 @@ class Comparison:
     known: KnownPairs
     joined: Joined
     compared: int = 0
-    asked: KnownPairs = field(default_factory=KnownPairs.nothing)
+    asked: list[KnownPairs] = field(default_factory=list)
+
+    def similar(self, packed: Hashes) -> Iterator[Numbers]:
+        """Of pairs on disk those at or above the threshold, piece by piece (m x 2 each)."""
+        least = self.signing.dedup.threshold
+        if len(packed) > MOST_PAIRS:  # all shards are read once, not once for each piece
+            wanted = np.zeros(len(self.documents), bool)
+            for piece in pieces(packed):
+                pairs = split_pairs(piece)
+                unknown = self._unknown(self._found(*pair_hashes(self.documents, pairs)), least)
+                wanted[pairs[unknown]] = True
+            self.texts.fetch(np.flatnonzero(wanted))
+        for piece in pieces(packed):
+            pairs = split_pairs(piece)
+            yield pairs[self.similarities(pairs, least) >= least]
 
     def similarities(self, pairs: Numbers, least: float) -> Similarities:
         """Similarity of m pairs (m x 2), `BELOW` where it is less than ``least``."""
-        first, second = pair_hashes(self.documents, pairs)
-        found = self.asked.of(first, second)
-        found = np.where(np.isnan(found), self.known.of(first, second), found)
-        # what was given up at the threshold is unknown to who asks for all of it
-        unknown = np.flatnonzero(np.isnan(found) | ((found == BELOW) & (least == 0.0)))
+        hashes = pair_hashes(self.documents, pairs)
+        found = self._found(*hashes)
+        unknown = self._unknown(found, least)
         if len(unknown):
             # their neighbours will be asked for by who explains removals: shards are read once
             beside = np.isin(pairs, pairs[unknown]).any(axis=1)
             self.texts.fetch(np.unique(pairs[beside]))
             found[unknown] = self._compared(pairs[unknown], least)
-        self.asked = self.asked.after(KnownPairs(first, second, found))
+        asked = self.texts.directory / f"asked-{len(self.asked)}"
+        self.asked.insert(0, write_together([KnownPairs.of(*hashes, found)], asked))
         return np.where(found >= least, found, BELOW)
 
-    def remembered(self, lost: Lost) -> KnownPairs:
-        """What is worth knowing in the next run, where so much is lost now.
+    def remember(self, lost: Lost, directory: Path) -> None:
+        """Write what is worth knowing in the next run, where so much is lost now.
 
         Pairs of texts that are gone are left out when they may be as many as all others.
         """
-        remembered = self.known.after(self.asked)
-        if len(remembered.first) <= MOST_REMEMBERED * len(lost.documents):
-            return remembered
-        told = KnownPairs(*pair_hashes(self.documents, lost.pairs()), lost.similarity)
-        return self.asked.after(told)
+        remembered = write_together([*self.asked, self.known], directory)
+        if len(remembered) > MOST_REMEMBERED * len(lost.documents):
+            hashes = pair_hashes(self.documents, lost.pairs())
+            told = KnownPairs.of(*hashes, lost.similarity)
+            write_together([told, *self.asked], directory)
+
+    def _found(self, first: Hashes, second: Hashes) -> Similarities:
+        found = np.full(len(first), UNKNOWN)
+        for run in [*self.asked, self.known]:
+            unknown = np.flatnonzero(np.isnan(found))
+            found[unknown] = run.similarities(first[unknown], second[unknown])
+        return found
+
+    @staticmethod
+    def _unknown(found: Similarities, least: float) -> Numbers:
+        # what was given up at the threshold is unknown to who asks for all of it
+        return np.flatnonzero(np.isnan(found) | ((found == BELOW) & (least == 0.0)))
 
     def sketches(self, members: Numbers) -> NDArray[np.uint8]:
         """A row for each of some sorted documents."""
@@ -131,42 +158,40 @@ def near_clusters(
 ) -> tuple[NDArray[np.uint32], int]:
     """For each document the smallest number of its cluster, and how many candidates there were.
 
-    Who belongs to whom is a mapped file, 4 bytes a document. After a refresh only candidates with
-    a document that was touched are counted.
+    Out of core: pairs come from disk piece by piece, and who belongs to whom is a mapped file of
+    4 bytes a document. After a refresh only candidates with a touched document are counted.
     """
     documents, dedup = comparison.documents, comparison.signing.dedup
     banding = comparison.signing.banding()
-    touched = settled.touched
     directory = comparison.texts.directory / "bands"
-    bands = Bands.of(documents, banding.bands, takes_part, touched, directory)
+    bands = Bands.of(documents, banding.bands, takes_part, settled.touched, directory)
     bands.save(clusters=[settled.parents])
     parents = bands.load("clusters", "r+")
-    packed = bands.join(comparison.engine, write_stars)
-    pairs = split_pairs(packed)
-    members = np.unique(pairs)
+    stars = candidates = bands.join(comparison.engine, write_stars, directory / "stars")
     if bands.narrowed:
-        pairs = pairs[touched[pairs].any(axis=1)]
-    candidates = len(pairs)
-    if not candidates or not dedup.verify:
-        join(parents, pairs)
+        candidates = sifted(stars, bands.with_touched, directory / "candidates")
+    if not len(candidates) or not dedup.verify:
+        for piece in pieces(candidates):
+            join(parents, split_pairs(piece))
         flatten(parents)
-        return parents, candidates
-    bands.save(rows=[np.zeros(len(documents), np.uint32)])
-    rows = bands.load("rows", "r+")
-    rows[members] = np.arange(len(members))
-    documents.write_sketches(members, directory / "sketches")
+        return parents, len(candidates)
     places = max(dedup.permutations, banding.values)
     least = least_equal_places(dedup.threshold, places)
-    equal = equal_places(bands.load("sketches").reshape(-1, places), pairs, rows)
-    del members
-    pairs = pairs[equal >= least]
-    join(parents, pairs[comparison.similarities(pairs, dedup.threshold) >= dedup.threshold])
+    bands.save_sketches(documents, stars)
+    rows, sketches = bands.load("rows"), bands.load("sketches").reshape(-1, places)
+    likely = sifted(
+        candidates,
+        lambda piece: equal_places(sketches, split_pairs(piece), rows) >= least,
+        directory / "likely",
+    )
+    for similar in comparison.similar(likely):
+        join(parents, similar)
     flatten(parents)
     bands.flush(parents)
-    bands.flush(rows)
-    rest = bands.join(comparison.engine, write_rest, least, places)
-    pairs = split_pairs(np.setdiff1d(rest, packed, assume_unique=True))
-    join(parents, pairs[comparison.similarities(pairs, dedup.threshold) >= dedup.threshold])
+    rest = bands.join(comparison.engine, write_rest, directory / "rest", least, places)
+    rest = sifted(rest, lambda piece: ~is_among(piece, stars), directory / "likely rest")
+    for similar in comparison.similar(rest):
+        join(parents, similar)
     flatten(parents)
-    log.info("near duplicates: %d candidates, %d compared", candidates, comparison.compared)
-    return parents, candidates + len(pairs)
+    log.info("near duplicates: %d candidates, %d compared", len(candidates), comparison.compared)
+    return parents, len(candidates) + len(rest)

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from nativize.artifact import Artifact, Stage
-from nativize.dedup import DEDUPLICATE, bands, near
+from nativize.dedup import DEDUPLICATE, bands, clusters, near, pairs
+from nativize.dedup.known import KnownPairs
 from nativize.recipe import Dedup
 from nativize.replay import REPLAY
 from tests.dedup import composed
@@ -77,7 +77,7 @@ def test_whatever_comes_and_goes_a_refresh_equals_a_run_from_scratch(
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_however_bands_are_dealt_out_to_calls_the_corpus_is_the_same(
+def test_however_little_is_in_memory_at_once_the_corpus_is_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     generator = random.Random(seed)
@@ -87,6 +87,8 @@ def test_however_bands_are_dealt_out_to_calls_the_corpus_is_the_same(
     together = [materialise(tmp_path / "one", some, str(len(some))) for some in (shards, more)]
     monkeypatch.setattr(bands, "MOST_ENTRIES", 40)
     monkeypatch.setattr(bands, "WORTH_A_CALL", 500)
+    for module in (pairs, near, clusters):
+        monkeypatch.setattr(module, "MOST_PAIRS", 16)
     apart = [materialise(tmp_path / "two", some, str(len(some))) for some in (shards, more)]
     assert [one.content for one in apart] == [one.content for one in together]
     assert [one.metrics for one in apart] == [one.metrics for one in together]
@@ -96,8 +98,7 @@ def test_pairs_of_texts_that_are_gone_are_forgotten_when_they_are_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def remembered(corpus: Artifact) -> int:
-        with np.load(corpus.path / "memory" / "pairs.npz") as pairs:
-            return len(pairs["first"])
+        return len(KnownPairs.read(corpus.path / "memory" / "pairs"))
 
     generator = random.Random(8)
     documents = [one for n in range(60) for one in family(n, 1 + n % 5, generator)]
@@ -147,8 +148,13 @@ def test_a_cluster_that_lost_its_middle_is_looked_at_again(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [({"threshold": 0.5}, {"threshold": 0.9}), ({"verify": False}, {}), ({"seed": 2}, {})],
-    ids=["threshold", "verify", "seed"],
+    [
+        ({"threshold": 0.5}, {"threshold": 0.9}),
+        ({"threshold": 0.9}, {"threshold": 0.5}),
+        ({"verify": False}, {}),
+        ({"seed": 2}, {}),
+    ],
+    ids=["higher", "lower", "verify", "seed"],
 )
 def test_clusters_of_another_recipe_are_not_taken_up(
     tmp_path: Path, before: dict[str, Any], after: dict[str, Any]
