@@ -175,10 +175,10 @@ def in_memory(texts: Sequence[str]) -> Pairs:
     join(parents, alike(pairs[equal_places(signed.places, pairs, everyone) >= least]))
     flatten(parents)
     touched = np.ones(len(texts), bool)
-    rest = [
-        remaining_pairs(entries, merits, parents, everyone, signed.places, touched, least)
-        for entries in bands
-    ]
+    among = (merits, parents, everyone, signed.places, touched, least)
+    rest, crowds = zip(*(remaining_pairs(entries, *among) for entries in bands), strict=True)
+    if any(map(len, crowds)):
+        raise SystemExit("these texts have crowds, whose pairs are found on disk alone")
     join(parents, alike(split_pairs(np.setdiff1d(np.concatenate(rest), stars))))
     flatten(parents)
     return [

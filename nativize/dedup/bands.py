@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nativize.compiled import compiled
-from nativize.dedup.candidates import remaining_pairs, star_pairs
+from nativize.dedup.candidates import crowds_together, remaining_pairs, star_pairs
 from nativize.dedup.documents import Documents, Hashes, Mask
 from nativize.dedup.pairs import merge, pieces, split_pairs
 from nativize.engine import CorpusEngine
@@ -108,6 +108,18 @@ class Bands:
             wanted[split_pairs(piece)] = True
         documents.write_sketches(np.flatnonzero(wanted), self.directory / "sketches")
         self.save(rows=[np.cumsum(wanted, dtype=np.uint32) - np.uint32(1)])
+
+    def among(self, least_equal: int, places: int) -> tuple[Any, ...]:
+        """What `remaining_pairs` looks for pairs among, behind the entries; see `write_rest`."""
+        merits, clusters, rows, touched = map(self.load, ("merits", "clusters", "rows", "touched"))
+        sketches = self.load("sketches").reshape(-1, places)
+        return merits, clusters, rows, sketches, touched, least_equal
+
+    def crowds(self) -> Hashes:
+        """All crowds that `write_rest` left."""
+        return crowds_together(
+            [np.fromfile(piece.file("crowds"), np.uint64) for piece in self.slices()]
+        )
 
     def join(
         self, engine: CorpusEngine, write: Callable[..., None], out: Path, *settings: int
@@ -213,18 +225,14 @@ def write_stars(piece: Slice) -> None:
 
 
 def write_rest(piece: Slice, least_equal: int, places: int) -> None:
-    """`remaining_pairs` of a slice.
+    """`remaining_pairs` of a slice, and its crowds.
 
     Clusters, rows and sketches, of so many places each, were saved with the bands.
     """
-    merits, clusters, rows, touched = map(piece.all.load, ("merits", "clusters", "rows", "touched"))
-    sketches = piece.all.load("sketches").reshape(-1, places)
-    piece.write(
-        [
-            remaining_pairs(entries, merits, clusters, rows, sketches, touched, least_equal)
-            for entries in piece.entries()
-        ]
-    )
+    among = piece.all.among(least_equal, places)
+    pairs, crowds = zip(*(remaining_pairs(some, *among) for some in piece.entries()), strict=True)
+    piece.write(pairs)
+    crowds_together(crowds).tofile(piece.file("crowds"))
 
 
 @compiled

@@ -3,9 +3,10 @@
 Two rounds keep large families cheap: first every member of a band's group against the group's
 best, then only pairs that are still in different clusters. A family of n near-identical pages
 costs n comparisons instead of n²/2, and the clusters are the same, because a pair that is joined
-already cannot change them.
+already cannot change them. What is left of large groups is a crowd (`nativize.dedup.crowds`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,11 @@ from numpy.typing import NDArray
 
 from nativize.compiled import compiled
 from nativize.dedup.documents import Hashes, Mask, Numbers
+
+MOST_HOPEFUL = 8
+"""Pairs to compare for each member of a group; one that has more is a crowd. 17 never have."""
+MOST_TRIED = 4_000
+"""Sketches to compare for each; 60 µs, about what a member of a crowd costs."""
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -39,8 +45,8 @@ def remaining_pairs(
     sketches: Any,
     touched: Mask,
     least_equal: int,
-) -> NDArray[np.uint64]:
-    """Of one band: all pairs that no cluster joins yet and whose sketches leave hope.
+) -> tuple[Hashes, Hashes]:
+    """Of one band: all pairs that no cluster joins yet and whose sketches leave hope, and crowds.
 
     Args:
         entries: a band's, of `Bands`.
@@ -50,8 +56,22 @@ def remaining_pairs(
         sketches: a row each.
         touched: at least one of a pair is.
         least_equal: pairs with fewer equal places are left out.
+    Returns:
+        Pairs better << 32 | other; and of groups with too many of them number << 32 | document.
     """
-    return np.asarray(_unjoined(entries, merits, clusters, rows, sketches, touched, least_equal))
+    return _unjoined(  # type: ignore[no-any-return]
+        entries, merits, clusters, rows, sketches, touched, least_equal, MOST_HOPEFUL, MOST_TRIED
+    )
+
+
+def crowds_together(parts: Sequence[Hashes]) -> Hashes:
+    """Crowds of several calls of `remaining_pairs`; those of each get numbers of their own."""
+    some, crowds = [np.empty(0, np.uint64)], np.uint64(0)
+    for part in parts:
+        if len(part):
+            some.append(part + (crowds << _HALF))
+            crowds = (some[-1][-1] >> _HALF) + np.uint64(1)
+    return np.concatenate(some)
 
 
 def equal_places(
@@ -62,7 +82,7 @@ def equal_places(
     ``rows`` says for each document where its sketch is.
     """
     equal = np.empty(len(pairs), np.uint16)
-    _count_equal(sketches, pairs, rows, equal)
+    _countequal_bytes(sketches, pairs, rows, equal)
     return equal
 
 
@@ -111,30 +131,71 @@ def _unjoined(
     sketches: Any,
     touched: Any,
     least_equal: int,
+    most_hopeful: int,
+    most_tried: int,
 ) -> Any:
-    found = [np.uint64(0)]
-    begin = 0
+    found, crowded = [np.uint64(0)], [np.uint64(0)]
+    begin, crowds = 0, 0
     while begin < len(entries):
         end = _group_end(entries, begin)
-        if not _is_joined(entries, begin, end, clusters):
-            best = _best_of(entries, begin, end, merits)
-            for i in range(begin, end):
-                first = np.int64(entries[i] & _LOW)
-                for j in range(i + 1, end):
-                    second = np.int64(entries[j] & _LOW)
-                    if (
-                        clusters[first] != clusters[second]
-                        and (touched[first] or touched[second])
-                        and first != best
-                        and second != best
-                        and _equal(sketches[rows[first]], sketches[rows[second]]) >= least_equal
-                    ):
-                        better, other = entries[i] & _LOW, entries[j] & _LOW
-                        if merits[second] < merits[first]:
-                            better, other = other, better
-                        found.append(better << _HALF | other)
+        if end > begin + 2 and not _is_joined(entries, begin, end, clusters):
+            members = (entries[begin:end] & _LOW).astype(np.int64)
+            best = np.int64(_best_of(entries, begin, end, merits))
+            hopeful = np.empty(most_hopeful * len(members), np.uint64)
+            count = _hopeful_pairs(
+                members, best, merits, clusters, rows, sketches, touched, least_equal,
+                most_tried * len(members), hopeful,
+            )  # fmt: skip
+            if count < 0:
+                for member in members:
+                    crowded.append(np.uint64(crowds) << _HALF | np.uint64(member))
+                crowds += 1
+            for at in range(count):
+                found.append(hopeful[at])
         begin = end
-    return np.sort(np.array(found[1:], np.uint64)) if len(found) > 1 else np.empty(0, np.uint64)
+    return np.array(found[1:], np.uint64), np.array(crowded[1:], np.uint64)
+
+
+@compiled
+def _hopeful_pairs(
+    members: Any,
+    best: Any,
+    merits: Any,
+    clusters: Any,
+    rows: Any,
+    sketches: Any,
+    touched: Any,
+    least_equal: int,
+    most_tried: int,
+    hopeful: Any,
+) -> int:
+    """A group's pairs into the room for them; how many, -1 if they are too many."""
+    members = members[np.argsort(clusters[members])]
+    count, tried, others = 0, 0, 0
+    for at in range(len(members)):
+        first = members[at]
+        while others < len(members) and clusters[members[others]] == clusters[first]:
+            others += 1
+        for beside in range(others, len(members)):
+            second = members[beside]
+            if (touched[first] or touched[second]) and first != best and second != best:
+                tried += 1
+                if equal_bytes(sketches[rows[first]], sketches[rows[second]]) >= least_equal:
+                    if count == len(hopeful):
+                        return -1
+                    hopeful[count] = pair_of(first, second, merits)
+                    count += 1
+        if tried > most_tried:
+            return -1
+    return count
+
+
+@compiled
+def pair_of(first: int, second: int, merits: Any) -> Any:
+    """Two documents as one number, the better one first."""
+    if (merits[second], second) < (merits[first], first):
+        first, second = second, first
+    return np.uint64(first) << _HALF | np.uint64(second)
 
 
 @compiled
@@ -147,7 +208,7 @@ def _is_joined(entries: Any, begin: int, end: int, clusters: Any) -> bool:
 
 
 @compiled
-def _equal(first: Any, second: Any) -> int:
+def equal_bytes(first: Any, second: Any) -> int:
     equal = 0
     for place in range(len(first)):
         equal += first[place] == second[place]
@@ -155,9 +216,9 @@ def _equal(first: Any, second: Any) -> int:
 
 
 @compiled
-def _count_equal(sketches: Any, pairs: Any, rows: Any, equal: Any) -> None:
+def _countequal_bytes(sketches: Any, pairs: Any, rows: Any, equal: Any) -> None:
     for pair in range(len(pairs)):
-        equal[pair] = _equal(sketches[rows[pairs[pair, 0]]], sketches[rows[pairs[pair, 1]]])
+        equal[pair] = equal_bytes(sketches[rows[pairs[pair, 0]]], sketches[rows[pairs[pair, 1]]])
 
 
 @compiled

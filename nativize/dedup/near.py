@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from nativize.dedup.bands import Bands, write_rest, write_stars
 from nativize.dedup.candidates import equal_places, flatten, join
 from nativize.dedup.compare import BELOW, similarities_of_spans
+from nativize.dedup.crowds import Crowds, write_pairs_in_crowds
 from nativize.dedup.documents import Documents, Hashes, Mask, Numbers
 from nativize.dedup.joined import Joined, Settled
 from nativize.dedup.known import UNKNOWN, KnownPairs, pair_hashes, write_together
 from nativize.dedup.lost import Lost
-from nativize.dedup.pairs import MOST_PAIRS, is_among, pieces, sifted, split_pairs
+from nativize.dedup.pairs import MOST_PAIRS, is_among, merge, pieces, sifted, split_pairs
 from nativize.dedup.sign import Signing
 from nativize.dedup.stored import StoredTexts, load_texts
 from nativize.engine import CorpusEngine
@@ -188,7 +189,12 @@ def near_clusters(
         join(parents, similar)
     flatten(parents)
     bands.flush(parents)
-    rest = bands.join(comparison.engine, write_rest, directory / "rest", least, places)
+    bands.join(comparison.engine, write_rest, directory / "rest", least, places)
+    write_pairs_in_crowds(
+        Crowds.of(bands.crowds()), comparison.texts, comparison.signing, comparison.engine,
+        bands.among(least, places), directory / "crowded",
+    )  # fmt: skip
+    rest = merge([directory / "rest", directory / "crowded"], directory / "both")
     rest = sifted(rest, lambda piece: ~is_among(piece, stars), directory / "likely rest")
     for similar in comparison.similar(rest):
         join(parents, similar)
