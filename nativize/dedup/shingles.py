@@ -25,7 +25,7 @@ FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _GREATEST = FREE - np.uint64(1)
 _SPACE = np.uint64(32)
-_ONE = np.uint64(1)
+_ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _SIDE_BY_SIDE = 8
 _VOWELS, _FINALS = 0x1161, 0x11A8
 _HANGUL, _HANGUL_END = 0xAC00, 0xD7A4
@@ -151,7 +151,7 @@ def _roll(units: Any, count: int, length: int, seed: Any, hashes: Any) -> int:
 
 
 @compiled
-def next_units(data: Any, stop: int, how: Any, state: Any, units: Any, count: int) -> int:
+def next_units(data: Any, stop: int, how: Any, state: Any, units: Any, count: Any) -> Any:
     """Units after the first ``count`` until the room is full or the document ends; how many."""
     folded, by_words, is_word = how.tables.folded, how.by_words, how.tables.is_word
     at, previous, slow = state[AT], state[PREVIOUS], state[SLOW]
@@ -159,7 +159,38 @@ def next_units(data: Any, stop: int, how: Any, state: Any, units: Any, count: in
     word, inside = np.uint64(state[WORD]), state[INSIDE]
     few = np.empty(LONGEST_SEQUENCE, np.int32)
     full = count + CHUNK
+    # unsigned, for of every signed index numba asks whether it counts from the end
+    last, room = np.uint64(stop), np.uint64(full)
     while at < stop and count < full:
+        if not by_words:
+            # what most text is made of, one byte or three, as long as it goes on
+            here, made = np.uint64(at), np.uint64(count)
+            waits, begun = np.uint64(pending), np.uint64(started)
+            while here < last and made < room:
+                letter, bytes_of_it = np.uint32(data[here]), _ONE
+                if letter >= 0x80:
+                    if letter >> 4 != 0xE:
+                        break
+                    letter = (letter & 0x0F) << 12 | np.uint32(data[here + _ONE] & 0x3F) << 6
+                    letter |= np.uint32(data[here + _TWO] & 0x3F)
+                    bytes_of_it = _THREE
+                value = folded[letter]
+                if value >= SPECIAL:
+                    break
+                # without branches, for nobody can foresee where words end
+                visible = np.uint64(value != BLANK)
+                units[made] = _SPACE
+                made += visible & waits
+                units[made] = np.uint64(value)
+                made += visible
+                waits = (visible ^ _ONE) & begun
+                begun |= visible
+                here += bytes_of_it
+                previous, slow = letter, 0
+            at, count = np.int64(here), np.int64(made)
+            pending, started = np.int64(waits), np.int64(begun)
+            if at >= stop or count >= full:
+                break
         if data[at] < 0x80:
             point, width = np.uint32(data[at]), 1
         else:
