@@ -25,7 +25,14 @@ from benchmarks.peers.measure import peak_megabytes, read
 from nativize.artifact import Artifact, ArtifactStore, Inputs, Report, Stage
 from nativize.dedup import DEDUPLICATE, deduplicate
 from nativize.dedup.banding import Banding
-from nativize.dedup.candidates import equal_places, flatten, join, remaining_pairs, star_pairs
+from nativize.dedup.candidates import (
+    Among,
+    equal_places,
+    flatten,
+    join,
+    remaining_pairs,
+    star_pairs,
+)
 from nativize.dedup.compare import similarities, similarities_of_spans
 from nativize.dedup.near import least_equal_places
 from nativize.dedup.pairs import split_pairs
@@ -175,8 +182,8 @@ def in_memory(texts: Sequence[str]) -> Pairs:
     join(parents, alike(pairs[equal_places(signed.places, pairs, everyone) >= least]))
     flatten(parents)
     touched = np.ones(len(texts), bool)
-    among = (merits, parents, everyone, signed.places, touched, least)
-    rest, crowds = zip(*(remaining_pairs(entries, *among) for entries in bands), strict=True)
+    among = Among(merits, parents, everyone, signed.places, touched, least)
+    rest, crowds = zip(*(remaining_pairs(entries, among) for entries in bands), strict=True)
     if any(map(len, crowds)):
         raise SystemExit("these texts have crowds, whose pairs are found on disk alone")
     join(parents, alike(split_pairs(np.setdiff1d(np.concatenate(rest), stars))))

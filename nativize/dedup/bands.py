@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nativize.compiled import compiled
-from nativize.dedup.candidates import crowds_together, remaining_pairs, star_pairs
+from nativize.dedup.candidates import Among, crowds_together, remaining_pairs, star_pairs
 from nativize.dedup.documents import Documents, Hashes, Mask
 from nativize.dedup.pairs import merge, pieces, split_pairs
 from nativize.engine import CorpusEngine
@@ -109,11 +109,14 @@ class Bands:
         documents.write_sketches(np.flatnonzero(wanted), self.directory / "sketches")
         self.save(rows=[np.cumsum(wanted, dtype=np.uint32) - np.uint32(1)])
 
-    def among(self, least_equal: int, places: int) -> tuple[Any, ...]:
-        """What `remaining_pairs` looks for pairs among, behind the entries; see `write_rest`."""
+    def among(self, least_equal: int, places: int) -> Among:
+        """What pairs are looked for among; clusters, rows and sketches were saved with the bands.
+
+        A sketch has so many places.
+        """
         merits, clusters, rows, touched = map(self.load, ("merits", "clusters", "rows", "touched"))
         sketches = self.load("sketches").reshape(-1, places)
-        return merits, clusters, rows, sketches, touched, least_equal
+        return Among(merits, clusters, rows, sketches, touched, least_equal)
 
     def crowds(self) -> Hashes:
         """All crowds that `write_rest` left."""
@@ -225,12 +228,9 @@ def write_stars(piece: Slice) -> None:
 
 
 def write_rest(piece: Slice, least_equal: int, places: int) -> None:
-    """`remaining_pairs` of a slice, and its crowds.
-
-    Clusters, rows and sketches, of so many places each, were saved with the bands.
-    """
+    """`remaining_pairs` of a slice, and its crowds; see `Bands.among`."""
     among = piece.all.among(least_equal, places)
-    pairs, crowds = zip(*(remaining_pairs(some, *among) for some in piece.entries()), strict=True)
+    pairs, crowds = zip(*(remaining_pairs(some, among) for some in piece.entries()), strict=True)
     piece.write(pairs)
     crowds_together(crowds).tofile(piece.file("crowds"))
 

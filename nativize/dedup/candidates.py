@@ -7,7 +7,7 @@ already cannot change them. What is left of large groups is a crowd (`nativize.d
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ _HALF = np.uint64(32)
 
 
 def star_pairs(entries: NDArray[np.uint64], merits: Hashes) -> NDArray[np.uint64]:
-    """Of one band: the best of each group against all others, best << 32 | other, in order.
+    """Of one band: the best of each group against all others, best << 32 | other.
 
     The best one is the likeliest to survive, so that what explains a removal, its similarity to
     the survivor, mostly is one of these.
@@ -37,31 +37,39 @@ def star_pairs(entries: NDArray[np.uint64], merits: Hashes) -> NDArray[np.uint64
     return np.asarray(_stars(entries, merits))
 
 
-def remaining_pairs(
-    entries: NDArray[np.uint64],
-    merits: Hashes,
-    clusters: NDArray[np.uint32],
-    rows: NDArray[np.uint32],
-    sketches: Any,
-    touched: Mask,
-    least_equal: int,
-) -> tuple[Hashes, Hashes]:
-    """Of one band: all pairs that no cluster joins yet and whose sketches leave hope, and crowds.
+class Among(NamedTuple):
+    """What pairs are looked for among, of all documents.
 
-    Args:
-        entries: a band's, of `Bands`.
-        merits: as for `star_pairs`, whose pairs are not among these.
+    Attributes:
+        merits: as for `star_pairs`.
         clusters: of each document.
         rows: where the sketch of a document that is in a group is.
         sketches: a row each.
         touched: at least one of a pair is.
         least_equal: pairs with fewer equal places are left out.
+    """
+
+    merits: Hashes
+    clusters: NDArray[np.uint32]
+    rows: NDArray[np.uint32]
+    sketches: NDArray[np.uint8]
+    touched: Mask
+    least_equal: int
+
+
+def remaining_pairs(entries: NDArray[np.uint64], among: Among) -> tuple[Hashes, Hashes]:
+    """Of one band: all pairs that no cluster joins yet and whose sketches leave hope, and crowds.
+
+    Pairs of `star_pairs` are not among these.
+
+    Args:
+        entries: a band's, of `Bands`.
+        among: all documents.
     Returns:
         Pairs better << 32 | other; and of groups with too many of them number << 32 | document.
     """
-    return _unjoined(  # type: ignore[no-any-return]
-        entries, merits, clusters, rows, sketches, touched, least_equal, MOST_HOPEFUL, MOST_TRIED
-    )
+    pairs, crowds = _unjoined(entries, among, MOST_HOPEFUL, MOST_TRIED)
+    return pairs, crowds
 
 
 def crowds_together(parts: Sequence[Hashes]) -> Hashes:
@@ -82,7 +90,7 @@ def equal_places(
     ``rows`` says for each document where its sketch is.
     """
     equal = np.empty(len(pairs), np.uint16)
-    _countequal_bytes(sketches, pairs, rows, equal)
+    _count_equal(sketches, pairs, rows, equal)
     return equal
 
 
@@ -119,33 +127,20 @@ def _stars(entries: Any, merits: Any) -> Any:
                     found[count] = best << _HALF | other
                     count += 1
         begin = end
-    return np.sort(found[:count])
+    return found[:count]
 
 
 @compiled
-def _unjoined(
-    entries: Any,
-    merits: Any,
-    clusters: Any,
-    rows: Any,
-    sketches: Any,
-    touched: Any,
-    least_equal: int,
-    most_hopeful: int,
-    most_tried: int,
-) -> Any:
+def _unjoined(entries: Any, among: Any, most_hopeful: int, most_tried: int) -> Any:
     found, crowded = [np.uint64(0)], [np.uint64(0)]
     begin, crowds = 0, 0
     while begin < len(entries):
         end = _group_end(entries, begin)
-        if end > begin + 2 and not _is_joined(entries, begin, end, clusters):
+        if end > begin + 2 and not _is_joined(entries, begin, end, among.clusters):
             members = (entries[begin:end] & _LOW).astype(np.int64)
-            best = np.int64(_best_of(entries, begin, end, merits))
+            best = np.int64(_best_of(entries, begin, end, among.merits))
             hopeful = np.empty(most_hopeful * len(members), np.uint64)
-            count = _hopeful_pairs(
-                members, best, merits, clusters, rows, sketches, touched, least_equal,
-                most_tried * len(members), hopeful,
-            )  # fmt: skip
+            count = _hopeful_pairs(members, best, among, most_tried * len(members), hopeful)
             if count < 0:
                 for member in members:
                     crowded.append(np.uint64(crowds) << _HALF | np.uint64(member))
@@ -157,19 +152,9 @@ def _unjoined(
 
 
 @compiled
-def _hopeful_pairs(
-    members: Any,
-    best: Any,
-    merits: Any,
-    clusters: Any,
-    rows: Any,
-    sketches: Any,
-    touched: Any,
-    least_equal: int,
-    most_tried: int,
-    hopeful: Any,
-) -> int:
+def _hopeful_pairs(members: Any, best: Any, among: Any, most_tried: int, hopeful: Any) -> int:
     """A group's pairs into the room for them; how many, -1 if they are too many."""
+    merits, clusters, rows, sketches, touched, least_equal = among
     is_touched = touched[members]
     some = members[is_touched]
     some = some[np.argsort(clusters[some])]
@@ -219,7 +204,7 @@ def equal_bytes(first: Any, second: Any) -> int:
 
 
 @compiled
-def _countequal_bytes(sketches: Any, pairs: Any, rows: Any, equal: Any) -> None:
+def _count_equal(sketches: Any, pairs: Any, rows: Any, equal: Any) -> None:
     for pair in range(len(pairs)):
         equal[pair] = equal_bytes(sketches[rows[pairs[pair, 0]]], sketches[rows[pairs[pair, 1]]])
 

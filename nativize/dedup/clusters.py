@@ -13,7 +13,7 @@ from nativize.dedup.documents import Documents, Equals, Hashes, Mask, Numbers, i
 from nativize.dedup.joined import Joined, Settled
 from nativize.dedup.lost import Lost
 from nativize.dedup.near import Comparison, near_clusters
-from nativize.dedup.pairs import MOST_PAIRS
+from nativize.dedup.pairs import pieces
 from nativize.dedup.shingles import mix
 
 KEPT, URL, EXACT, NEAR, CONTAMINATED, EMPTIED = range(6)
@@ -90,9 +90,8 @@ def _clusters_of_two(cluster: NDArray[np.uint32]) -> Equals:
 
 def _similarity(comparison: Comparison, pairs: Numbers) -> NDArray[np.float64]:
     if comparison.signing.dedup.verify or not len(pairs):
-        begins = range(0, max(len(pairs), 1), MOST_PAIRS)
-        some = [comparison.similarities(pairs[at : at + MOST_PAIRS], 0.0) for at in begins]
-        return np.concatenate(some)
+        some = [comparison.similarities(piece, 0.0) for piece in pieces(pairs)]
+        return np.concatenate([np.empty(0), *some])
     members, rows = np.unique(pairs, return_inverse=True)
     places = comparison.sketches(members)
     left, right = places[rows.reshape(-1, 2)[:, 0]], places[rows.reshape(-1, 2)[:, 1]]

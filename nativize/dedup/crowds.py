@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nativize.compiled import compiled
-from nativize.dedup.candidates import equal_bytes, pair_of
-from nativize.dedup.documents import Hashes, Mask, Numbers
+from nativize.dedup.candidates import Among, equal_bytes, pair_of
+from nativize.dedup.documents import Hashes, Numbers
 from nativize.dedup.pairs import mapped, merge, ranges
 from nativize.dedup.shingles import (
     CHUNK,
@@ -29,11 +29,9 @@ from nativize.dedup.shingles import (
     units_room,
 )
 from nativize.dedup.sign import Signing
-from nativize.dedup.stored import StoredTexts, load_texts
+from nativize.dedup.stored import StoredTexts, load_texts, parts_for_calls
 from nativize.engine import CorpusEngine
 
-BYTES_IN_ONE_CALL = 32_000_000
-"""Of text that one call looks at."""
 MOST_COUNTERS = 1 << 27
 """Of shingles, 2 bytes each; more shingles share one, and seem to be less rare than they are."""
 BYTES_A_COUNTER = 4
@@ -74,7 +72,7 @@ def write_pairs_in_crowds(
     texts: StoredTexts,
     signing: Signing,
     engine: CorpusEngine,
-    among: tuple[Any, ...],
+    among: Among,
     out: Path,
 ) -> None:
     """Pairs of a crowd that may reach the threshold: better << 32 | other, ascending, each once.
@@ -84,7 +82,7 @@ def write_pairs_in_crowds(
         texts: those of all members are fetched.
         signing: what they are compared by.
         engine: where shingles are looked at.
-        among: as `remaining_pairs` takes it behind its entries.
+        among: all documents.
         out: the file; others are left beside it.
     """
     if not len(crowds.members):
@@ -92,13 +90,12 @@ def write_pairs_in_crowds(
         return
     texts.fetch(crowds.members)
     numbers, spans, how = texts.numbers_of(crowds.members), texts.save_spans(), signing.shingling()
-    ends = np.cumsum(texts.sizes()[numbers])
-    members = np.arange(len(numbers))
-    parts = np.split(members, np.flatnonzero(np.diff(ends // BYTES_IN_ONE_CALL)) + 1)
-    counters = min(int(ends[-1]) // BYTES_A_COUNTER, MOST_COUNTERS - 1)
+    order, sizes = np.argsort(numbers), texts.sizes()[numbers]
+    parts = [order[part] for part in parts_for_calls(sizes[order])]
+    counters = min(int(sizes.sum()) // BYTES_A_COUNTER, MOST_COUNTERS - 1)
     counts = np.memmap(f"{out}-counts", np.uint16, "w+", shape=(1 << counters.bit_length(),))
     for part in parts:
-        read = load_crowd(texts.path, spans, numbers[part])
+        read = load_texts(texts.path, spans, numbers[part])
         _count(*read, how, units_room(how.length), np.asarray(counts))
     counts.flush()
     files = [Path(f"{out}-keys-{number}") for number in range(len(parts))]
@@ -106,18 +103,18 @@ def write_pairs_in_crowds(
         (texts.path, spans, numbers[part], part, signing, Path(f"{out}-counts"), file)
         for part, file in zip(parts, files, strict=True)
     ]
-    lengths = engine.map(write_prefixes, calls, "crowds")
-    sizes = np.concatenate([np.empty(0, np.int64), *lengths])
+    lengths = np.empty(len(numbers), np.int64)
+    lengths[order] = np.concatenate(engine.map(write_prefixes, calls, "crowds"))
     runs = [mapped(file).reshape(2, -1) for file in files]
     found = []
     for number, some in enumerate(ranges([keys for keys, _ in runs])):
         entries = [run[:, at] for run, at in zip(runs, some, strict=True)]
         keys, places = np.concatenate(entries, axis=1)
-        order = np.lexsort((places, keys))
+        ascending = np.lexsort((places, keys))
         found.append(Path(f"{out}-{number}"))
         shared = _sharing(
-            keys[order], places[order], sizes, signing.dedup.threshold, crowds.members,
-            crowds.begins, crowds.crowds, *among,
+            keys[ascending], places[ascending], lengths, signing.dedup.threshold, crowds.members,
+            crowds.begins, crowds.crowds, among,
         )  # fmt: skip
         np.unique(shared).tofile(found[-1])
     merge(found, out)
@@ -138,24 +135,13 @@ def write_prefixes(
     the highest bit where the text looks for it in shorter ones, but is not found by it.
     """
     how, known = signing.shingling(), np.asarray(np.memmap(counts, np.uint16, "c"))
-    read = load_crowd(texts, spans, numbers)
+    read = load_texts(texts, spans, numbers)
     sizes = np.empty(len(members), np.int64)
     entries = _prefixes(
         *read, members, how, units_room(how.length), known, signing.dedup.threshold, sizes
     )
     entries[:, np.argsort(entries[0])].tofile(out)
     return sizes
-
-
-def load_crowd(
-    path: Path, spans: Path, numbers: Numbers
-) -> tuple[NDArray[np.uint8], Numbers, Mask]:
-    """Bytes of some texts, where each lies in them, and which are in normal form."""
-    order = np.argsort(numbers)
-    chosen = np.load(spans, mmap_mode="r")[numbers[order]]
-    data, places = load_texts(path, chosen[:, :2])
-    back = np.argsort(order)
-    return data, places[back], chosen[back, 2].astype(bool)
 
 
 @compiled
@@ -243,12 +229,7 @@ def _sharing(
     members: Any,
     begins: Any,
     crowds: Any,
-    merits: Any,
-    clusters: Any,
-    rows: Any,
-    sketches: Any,
-    touched: Any,
-    least_equal: int,
+    among: Any,
 ) -> Any:
     """Pairs of a crowd in different clusters whose shingles and sketches leave hope.
 
@@ -257,6 +238,7 @@ def _sharing(
             first decides, and what it shares later never says more.
         places: ascending where keys are equal.
     """
+    merits, clusters, rows, sketches, touched, least_equal = among
     first_of = np.empty(len(keys), np.int64)
     for at in range(len(keys)):
         opens = at == 0 or keys[at] != keys[at - 1]

@@ -25,13 +25,11 @@ from nativize.dedup.known import UNKNOWN, KnownPairs, pair_hashes, write_togethe
 from nativize.dedup.lost import Lost
 from nativize.dedup.pairs import MOST_PAIRS, is_among, merge, pieces, sifted, split_pairs
 from nativize.dedup.sign import Signing
-from nativize.dedup.stored import StoredTexts, load_texts
+from nativize.dedup.stored import StoredTexts, load_texts, parts_for_calls
 from nativize.engine import CorpusEngine
 
 log = logging.getLogger(__name__)
 
-BYTES_IN_ONE_CALL = 32_000_000
-"""Of text that one call compares: what a process holds at once, however many pairs there are."""
 MOST_REMEMBERED = 4
 """Pairs for each document that is lost; in a first run 1.3 are asked for."""
 DEVIATIONS = 4.0
@@ -133,8 +131,7 @@ class Comparison:
         spans = self.texts.save_spans()
         order = np.lexsort((numbers[:, 1], numbers[:, 0]))
         sizes = self.texts.sizes()[numbers[order]].sum(axis=1)
-        calls_before = np.cumsum(sizes) // BYTES_IN_ONE_CALL
-        parts = np.split(order, np.flatnonzero(np.diff(calls_before)) + 1)
+        parts = [order[part] for part in parts_for_calls(sizes)]
         calls = [(self.texts.path, spans, numbers[part], self.signing, least) for part in parts]
         similarities = np.empty(len(pairs))
         similarities[order] = np.concatenate(self.engine.map(compare_stored, calls, "compare"))
@@ -146,12 +143,8 @@ def compare_stored(
 ) -> Similarities:
     """Exact similarity of m pairs of the texts in a file."""
     needed, numbers = np.unique(pairs, return_inverse=True)
-    chosen = np.load(spans, mmap_mode="r")[needed]
-    data, places = load_texts(texts, chosen[:, :2])
-    return similarities_of_spans(
-        data, places, chosen[:, 2].astype(bool), numbers.reshape(-1, 2), signing.shingling(),
-        least=least,
-    )  # fmt: skip
+    read = load_texts(texts, spans, needed)
+    return similarities_of_spans(*read, numbers.reshape(-1, 2), signing.shingling(), least=least)
 
 
 def near_clusters(

@@ -7,11 +7,14 @@ A corpus has more pairs than documents, and no step needs all of them at once: i
 from collections.abc import Callable, Iterator, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nativize.dedup.documents import Hashes, Mask, Numbers
+
+Number = TypeVar("Number", np.uint64, np.int64)
 
 MOST_PAIRS = 4_000_000
 """In memory at once: 32 MB as numbers, some 500 MB while their similarities are looked up."""
@@ -53,10 +56,10 @@ def merge(parts: Sequence[Path], out: Path) -> Hashes:
     return mapped(out)
 
 
-def pieces(packed: Hashes) -> Iterator[Hashes]:
-    """All of a file, `MOST_PAIRS` at a time."""
-    for begin in range(0, len(packed), MOST_PAIRS):
-        yield np.array(packed[begin : begin + MOST_PAIRS])
+def pieces(pairs: NDArray[Number]) -> Iterator[NDArray[Number]]:
+    """All of some pairs, packed or split, `MOST_PAIRS` at a time."""
+    for begin in range(0, len(pairs), MOST_PAIRS):
+        yield np.array(pairs[begin : begin + MOST_PAIRS])
 
 
 def sifted(packed: Hashes, keep: Callable[[Hashes], Mask], out: Path) -> Hashes:

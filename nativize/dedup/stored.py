@@ -18,6 +18,8 @@ from nativize.engine import CorpusEngine
 from nativize.errors import CorpusError
 from nativize.texts import Texts
 
+BYTES_IN_ONE_CALL = 32_000_000
+"""Of text that one call looks at: what a process holds at once, however many texts there are."""
 WORTH_A_CALL = 4_000
 """Texts that are read in one call, of however many shards; some megabytes."""
 
@@ -168,7 +170,26 @@ def read_rows(path: Path, rows: Numbers) -> pa.ChunkedArray:
         return table["text"].take(pa.array(places))
 
 
-def load_texts(path: Path, spans: Numbers) -> tuple[NDArray[np.uint8], Numbers]:
+def parts_for_calls(sizes: Numbers) -> list[Numbers]:
+    """Things of so many bytes each, by their numbers, as parts of about `BYTES_IN_ONE_CALL`."""
+    calls_before = np.cumsum(sizes) // BYTES_IN_ONE_CALL
+    return np.split(np.arange(len(sizes)), np.flatnonzero(np.diff(calls_before)) + 1)
+
+
+def load_texts(
+    path: Path, spans: Path, numbers: Numbers
+) -> tuple[NDArray[np.uint8], Numbers, Mask]:
+    """Some texts by ascending numbers: their bytes, where each lies in them, and which are normal.
+
+    Args:
+        path: of `StoredTexts`.
+        spans: its `save_spans`.
+    """
+    chosen = np.load(spans, mmap_mode="r")[numbers]
+    return *_load(path, chosen[:, :2]), chosen[:, 2].astype(bool)
+
+
+def _load(path: Path, spans: Numbers) -> tuple[NDArray[np.uint8], Numbers]:
     """The bytes of n ascending spans (n x 2) of a file end to end, and where each lies in them.
 
     Read, not mapped: the system maps 64 kB around every page that is touched.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nativize.dedup import bands, candidates, crowds, pairs
+from nativize.dedup import bands, candidates, pairs, stored
 from nativize.dedup.candidates import crowds_together
 from nativize.dedup.crowds import Crowds
 from tests.dedup.composed import document, text_of
@@ -49,7 +49,7 @@ def test_a_crowd_ends_as_if_all_its_pairs_were_compared(
     whole = materialise(tmp_path / "whole", shards, "new", **settings)
     crowded(monkeypatch, 0)
     monkeypatch.setattr(pairs, "MOST_PAIRS", 64)
-    monkeypatch.setattr(crowds, "BYTES_IN_ONE_CALL", 20_000)
+    monkeypatch.setattr(stored, "BYTES_IN_ONE_CALL", 20_000)
     few = materialise(tmp_path / "few", shards, "new", **settings)
     assert few.content == whole.content
     assert 0 < whole.metrics["near_duplicates"] < 80

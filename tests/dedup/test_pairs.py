@@ -1,5 +1,7 @@
 """Pairs on disk are worked on piece by piece, and come out as if all were in memory."""
 
+import random
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,7 +22,7 @@ runs = st.lists(numbers, min_size=1, max_size=6)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _little_memory() -> None:
+def _little_memory() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pairs, "MOST_PAIRS", MOST)
         yield
@@ -72,7 +74,7 @@ def test_a_pair_is_two_documents_in_one_number() -> None:
 
 @given(runs, st.randoms(use_true_random=False))
 def test_of_what_several_runs_know_the_first_answers(
-    place: Path, some: list[np.ndarray], generator: object
+    place: Path, some: list[np.ndarray], generator: random.Random
 ) -> None:
     known = [
         KnownPairs.of(run[::-1], ~run[::-1], np.full(len(run), float(at)))

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nativize.artifact import Artifact, Stage
-from nativize.dedup import DEDUPLICATE, bands, clusters, near, pairs
+from nativize.dedup import DEDUPLICATE, bands, near, pairs
 from nativize.dedup.known import KnownPairs
 from nativize.recipe import Dedup
 from nativize.replay import REPLAY
@@ -87,7 +87,7 @@ def test_however_little_is_in_memory_at_once_the_corpus_is_the_same(
     together = [materialise(tmp_path / "one", some, str(len(some))) for some in (shards, more)]
     monkeypatch.setattr(bands, "MOST_ENTRIES", 40)
     monkeypatch.setattr(bands, "WORTH_A_CALL", 500)
-    for module in (pairs, near, clusters):
+    for module in (pairs, near):
         monkeypatch.setattr(module, "MOST_PAIRS", 16)
     apart = [materialise(tmp_path / "two", some, str(len(some))) for some in (shards, more)]
     assert [one.content for one in apart] == [one.content for one in together]
