@@ -47,7 +47,7 @@ ROW_GROUP_TEXT_BYTES = 8_000_000
 ROW_GROUP_ROWS = 10_000
 SMALL_PAGE_BYTES = 128_000
 """Of scored shards, of which a refresh of deduplication decodes single texts: a page is the least
-that can be decoded. Pages come out at 280 kB and take 15 % more disk than those of 1 MB."""
+that can be decoded. Pages come out at about 160 kB and take 15 % more disk than those of 500 kB."""
 SMALL_PAGE_ROWS = 16
 """Looked at together when pages are cut; Arrow's own 1,024 are megabytes of text."""
 REPEATED = ["source", "licence", "language", "file"]

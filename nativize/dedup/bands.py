@@ -8,7 +8,7 @@ call holds more than its slice, whichever machine it runs on.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from nativize.compiled import compiled
 from nativize.dedup.candidates import Among, crowds_together, remaining_pairs, star_pairs
 from nativize.dedup.documents import Documents, Hashes, Mask
+from nativize.dedup.mapped import Mode, mapped
 from nativize.dedup.pairs import merge, pieces, split_pairs
 from nativize.engine import CorpusEngine
 
@@ -76,19 +77,9 @@ class Bands:
                 for part in parts:
                     part.tofile(file)
 
-    def load(self, name: str, mode: Literal["c", "r+"] = "c") -> NDArray[Any]:
-        """One of them, mapped: the system keeps in memory what there is room for.
-
-        What is written to it goes to the file with "r+" alone; but for that "c" is as good as "r",
-        for which kernels would be compiled once more.
-        """
-        return np.asarray(np.memmap(self.directory / name, ARRAYS[name], mode))
-
-    @staticmethod
-    def flush(mapped: NDArray[Any]) -> None:
-        """What was written to an array of "r+" is in its file, for whatever machine reads it."""
-        base: Any = mapped.base
-        base.flush()
+    def load(self, name: str, mode: Mode = "c") -> NDArray[Any]:
+        """One of them, mapped; not by "r", for which kernels would be compiled once more."""
+        return mapped(self.directory / name, ARRAYS[name], mode)
 
     def slices(self) -> list["Slice"]:
         """All there is to join, in the pieces that are joined in one call."""
@@ -205,13 +196,13 @@ class Slice:
         """Of a shard hash << 32 | number in the shard, for each band."""
         path = self.all.files[shard]
         count = path.stat().st_size // 8 // self.all.count
-        offset, shape = 8 * count * self.bands.start, (len(self.bands), count)
         if self.all.parts == 1 or not count:
-            return list(
-                np.fromfile(path, np.uint64, shape[0] * count, offset=offset).reshape(shape)
+            rows = np.fromfile(
+                path, np.uint64, len(self.bands) * count, offset=8 * count * self.bands.start
             )
-        mapped = np.memmap(path, np.uint64, "r", offset, shape)
-        return [np.array(row[self._range(row)]) for row in mapped]
+            return list(rows.reshape(len(self.bands), count))
+        rows = mapped(path).reshape(self.all.count, count)[self.bands.start : self.bands.stop]
+        return [np.array(row[self._range(row)]) for row in rows]
 
     def _range(self, row: Hashes) -> slice:
         """Where the slice's hashes lie; all that 32 bits have are dealt out evenly."""

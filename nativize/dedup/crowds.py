@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from nativize.compiled import compiled
 from nativize.dedup.candidates import Among, equal_bytes, pair_of
 from nativize.dedup.documents import Hashes, Numbers
-from nativize.dedup.pairs import mapped, merge, ranges
+from nativize.dedup.mapped import mapped
+from nativize.dedup.pairs import merge, ranges
 from nativize.dedup.shingles import (
     CHUNK,
     FIELDS,
@@ -134,7 +135,7 @@ def write_prefixes(
     Written are keys, ascending, then for each its place in the text's order << 32 | member, with
     the highest bit where the text looks for it in shorter ones, but is not found by it.
     """
-    how, known = signing.shingling(), np.asarray(np.memmap(counts, np.uint16, "c"))
+    how, known = signing.shingling(), mapped(counts, np.uint16, "c")
     read = load_texts(texts, spans, numbers)
     sizes = np.empty(len(members), np.int64)
     entries = _prefixes(

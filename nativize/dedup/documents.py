@@ -19,6 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from nativize.artifact import Accounts
 from nativize.compiled import compiled
+from nativize.dedup.mapped import mapped
 from nativize.dedup.shingles import bit_of
 from nativize.errors import CorpusError
 
@@ -66,7 +67,7 @@ class _Mapped(NamedTuple):
 
     @classmethod
     def of(cls, columns: Path, ids: Path) -> Self:
-        return cls(np.asarray(np.memmap(columns, np.uint8, "r")), _read_ids(ids))
+        return cls(mapped(columns, np.uint8), _read_ids(ids))
 
 
 @dataclass(frozen=True)

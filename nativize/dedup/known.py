@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from nativize.compiled import compiled
 from nativize.dedup.documents import Documents, Hashes, Numbers
-from nativize.dedup.pairs import mapped, ranges
+from nativize.dedup.mapped import mapped
+from nativize.dedup.pairs import ranges
 from nativize.dedup.shingles import mix
 
 FILES = ("first", "second", "similarity")
@@ -44,8 +45,10 @@ class KnownPairs:
         """What was written, mapped; nothing where there is none."""
         if directory is None or not directory.exists():
             return cls(np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0))
-        first, second, similarity = (mapped(directory / name) for name in FILES)
-        return cls(first, second, similarity.view(np.float64))
+        kinds = (np.uint64, np.uint64, np.float64)
+        return cls(
+            *(mapped(directory / name, kind) for name, kind in zip(FILES, kinds, strict=True))
+        )
 
     def similarities(self, first: Hashes, second: Hashes) -> NDArray[np.float64]:
         """Similarity of each pair, `UNKNOWN` where it was never found."""

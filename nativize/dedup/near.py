@@ -23,6 +23,7 @@ from nativize.dedup.documents import Documents, Hashes, Mask, Numbers
 from nativize.dedup.joined import Joined, Settled
 from nativize.dedup.known import UNKNOWN, KnownPairs, pair_hashes, write_together
 from nativize.dedup.lost import Lost
+from nativize.dedup.mapped import flush, mapped
 from nativize.dedup.pairs import MOST_PAIRS, is_among, merge, pieces, sifted, split_pairs
 from nativize.dedup.sign import Signing
 from nativize.dedup.stored import StoredTexts, load_texts, parts_for_calls
@@ -123,7 +124,7 @@ class Comparison:
         """A row for each of some sorted documents."""
         path = self.texts.directory / "sketches"
         self.documents.write_sketches(members, path)
-        return np.asarray(np.memmap(path, np.uint8, "r").reshape(len(members), -1))
+        return mapped(path, np.uint8).reshape(len(members), -1)
 
     def _compared(self, pairs: Numbers, least: float) -> Similarities:
         self.compared += len(pairs)
@@ -181,7 +182,7 @@ def near_clusters(
     for similar in comparison.similar(likely):
         join(parents, similar)
     flatten(parents)
-    bands.flush(parents)
+    flush(parents)
     bands.join(comparison.engine, write_rest, directory / "rest", least, places)
     write_pairs_in_crowds(
         Crowds.of(bands.crowds()), comparison.texts, comparison.signing, comparison.engine,

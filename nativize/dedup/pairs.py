@@ -5,7 +5,6 @@ A corpus has more pairs than documents, and no step needs all of them at once: i
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nativize.dedup.documents import Hashes, Mask, Numbers
+from nativize.dedup.mapped import mapped
 
 Number = TypeVar("Number", np.uint64, np.int64)
 
@@ -20,14 +20,6 @@ MOST_PAIRS = 4_000_000
 """In memory at once: 32 MB as numbers, some 500 MB while their similarities are looked up."""
 
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
-
-
-def mapped(path: Path) -> Hashes:
-    """The numbers of a file; the system keeps in memory what there is room for."""
-    if not path.stat().st_size:  # no system maps an empty file
-        return np.empty(0, np.uint64)
-    with path.open("rb") as file:  # np.memmap takes three times as long
-        return np.frombuffer(mmap(file.fileno(), 0, access=ACCESS_READ), np.uint64)
 
 
 def ranges(runs: Sequence[Hashes]) -> Iterator[list[slice]]:
