@@ -16,8 +16,10 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,11 @@ from nativize.recipe import Crawl
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARDS = 8
+OURS = {
+    "nativize, in memory": "memory", "nativize": "stage", "nativize, with pictures": "pictures",
+    "nativize, unverified": "unverified",
+}  # fmt: skip
+"""What `benchmarks.dedup_ours` calls them."""
 PEERS = {
     "datasketch-loop": 4, "datasketch-bulk": 16, "rensa": 51, "daft": 51, "text-dedup": 16,
     "datatrove": 6,
@@ -47,8 +54,9 @@ CUTS_WORDS = ("datatrove",)
 GROWTH_MEGABYTES = (10, 50, 200)
 FULL_MEGABYTES = (*GROWTH_MEGABYTES, 1_000)
 REFRESH_COPIES = 0.29
-RUNS = 3
-"""Of ours, which take a second where a peer takes half a minute; the middle one counts."""
+TURNS = 3
+"""In each of which every contender runs once, so that a slow spell of the machine meets them all;
+of each the middle one by time counts."""
 SHORT_SHARDS = (5, 15)
 SHARD_BYTES = Crawl.model_fields["shard_text_bytes"].default
 README_BEGIN = "<!-- dedup: written by `python -m benchmarks.dedup --readme` -->"
@@ -89,14 +97,7 @@ def main() -> None:
     print(f"{len(texts)} documents, {size_of(texts):.1f} MB; finding the truth")
     pairs = truth(texts)
     print(f"{len(pairs)} pairs at or above {THRESHOLD}")
-    results = [
-        ours("nativize, in memory", "memory", texts, pairs),
-        ours("nativize", "stage", texts, pairs),
-        ours("nativize, with pictures", "pictures", texts, pairs),
-        ours("nativize, unverified", "unverified", texts, pairs),
-    ]
-    if not options.without_peers:
-        results += [peer(name, texts, pairs) for name in PEERS]
+    results = side_by_side(texts, pairs, {} if options.without_peers else PEERS)
     show(results)
     dedup_tables.main()
     limits = dedup_limits.main(texts[:4_000])
@@ -144,25 +145,45 @@ def up_to(texts: Sequence[str], megabytes: float) -> Sequence[str]:
     return texts[:taken]
 
 
-def ours(name: str, kind: str, texts: Sequence[str], pairs: Pairs) -> Result:
-    with tempfile.TemporaryDirectory() as directory:
-        root = Path(directory)
-        write_documents(root / "documents.jsonl", texts)
-        write_shards(root / "in", texts, SHARDS)
-        answers = []
-        for _ in range(RUNS):
-            shutil.rmtree(root / "store", ignore_errors=True)
-            answers.append(in_a_process(kind, root))
-        return result(name, texts, pairs, middle(answers))
+def side_by_side(texts: Sequence[str], pairs: Pairs, peers: Mapping[str, int]) -> list[Result]:
+    """Ours over all texts and each peer over as many megabytes as it gets, by turns."""
+    with ExitStack() as stack:
+        runs: dict[str, Callable[[], dict[str, Any]]] = {}
+        some: dict[str, Sequence[str]] = {}
+        for name in [*OURS, *peers]:
+            root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            some[name] = up_to(texts, peers[name]) if name in peers else texts
+            write_documents(root / "documents.jsonl", some[name])
+            runs[name] = partial(peer, root, name) if name in peers else partial(ours, root, name)
+            if name in OURS:
+                write_shards(root / "in", texts, SHARDS)
+        answers = by_turns(runs)
+    return [
+        result(name, some[name], head(pairs, len(some[name])), answer)
+        for name, answer in answers.items()
+    ]
 
 
-def peer(name: str, texts: Sequence[str], pairs: Pairs) -> Result:
-    few = up_to(texts, PEERS[name])
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "documents.jsonl"
-        write_documents(path, few)
-        answer = environment.run("run_dedup.py", str(path), name)
-    return result(name, few, head(pairs, len(few)), answer)
+def by_turns(runs: Mapping[str, Callable[[], dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Each one's answer in the middle by time."""
+    answers: dict[str, list[dict[str, Any]]] = {name: [] for name in runs}
+    for _ in range(TURNS):
+        for name, run in runs.items():
+            answers[name].append(run())
+            print(f"{name}: {answers[name][-1]['seconds']:.2f} s")
+    return {
+        name: sorted(its, key=lambda answer: answer["seconds"])[TURNS // 2]
+        for name, its in answers.items()
+    }
+
+
+def ours(root: Path, name: str) -> dict[str, Any]:
+    shutil.rmtree(root / "store", ignore_errors=True)
+    return in_a_process(OURS[name], root)
+
+
+def peer(root: Path, name: str) -> dict[str, Any]:
+    return environment.run("run_dedup.py", str(root / "documents.jsonl"), name)
 
 
 def result(name: str, texts: Sequence[str], pairs: Pairs, answer: dict[str, Any]) -> Result:
@@ -178,7 +199,7 @@ def result(name: str, texts: Sequence[str], pairs: Pairs, answer: dict[str, Any]
     # whoever stays has none to answer for: of each cluster as many may be right as are removed
     right = sum(min(len(m) - 1, sum(one in similar for one in m)) for m in together)
     size = size_of(texts)
-    line = Result(
+    return Result(
         name,
         round(size, 1),
         round(size / answer["seconds"], 2),
@@ -187,8 +208,6 @@ def result(name: str, texts: Sequence[str], pairs: Pairs, answer: dict[str, Any]
         round(found / max(len(pairs), 1), 5),
         round(right / max(removed, 1), 5),
     )
-    print(f"{name}: {line.megabytes_per_second} MB/s")
-    return line
 
 
 def clusters(documents: int, pairs: Iterable[Sequence[int]]) -> list[int]:
@@ -265,38 +284,26 @@ def memory_per_million() -> float:
 
 
 def refresh_ratio(megabytes: int) -> float:
-    """Processor time of 1 % new documents, 29 % of them copies, as a share of the first run's.
-
-    Both are the middle one of three runs.
-    """
-    generator = random.Random(11)
+    """Processor time of 1 % new documents, 29 % of them copies, as a share of the first run's."""
     with tempfile.TemporaryDirectory() as directory:
-        root = Path(directory)
-        store, before = root / "store", root / "before"
-        documents = write_grown(root / "in", megabytes)
-        full = []
-        for _ in range(RUNS):
-            shutil.rmtree(store, ignore_errors=True)
-            full.append(in_a_process("stage", root))
-        store.rename(before)
-        fresh = new_documents(megabytes, documents // 100, generator)
-        write_shards(root / "in", fresh, 1, first=documents)
-        part = []
-        for _ in range(RUNS):
-            shutil.rmtree(store, ignore_errors=True)
-            shutil.copytree(before, store, copy_function=os.link)
-            part.append(in_a_process("stage", root))
-        shutil.rmtree(store)
-        if in_a_process("stage", root)["content"] != part[0]["content"]:
+        before, after = Path(directory) / "before", Path(directory) / "after"
+        documents = write_grown(before / "in", megabytes)
+        fresh = new_documents(megabytes, documents // 100, random.Random(11))
+        shutil.copytree(before / "in", after / "in", copy_function=os.link)
+        write_shards(after / "in", fresh, 1, first=documents)
+
+        def full() -> dict[str, Any]:
+            return ours(before, "nativize")
+
+        def refresh() -> dict[str, Any]:
+            shutil.rmtree(after / "store", ignore_errors=True)
+            shutil.copytree(before / "store", after / "store", copy_function=os.link)
+            return in_a_process("stage", after)
+
+        first, again = by_turns({"full": full, "refresh": refresh}).values()
+        if ours(after, "nativize")["content"] != again["content"]:
             raise SystemExit("a refresh differs from a run from scratch")
-    first, again = (middle(answers) for answers in (full, part))
-    print(f"full {first['seconds']:.2f} s, refresh {again['seconds']:.2f} s")
     return float(again["seconds"] / first["seconds"])
-
-
-def middle(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The answer of the middle one by time."""
-    return sorted(answers, key=lambda answer: answer["seconds"])[len(answers) // 2]
 
 
 def new_documents(megabytes: int, count: int, generator: random.Random) -> list[str]:
