@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks import dedup_exchange, dedup_limits, dedup_tables, record
@@ -57,10 +58,15 @@ REFRESH_COPIES = 0.29
 TURNS = 3
 """In each of which every contender runs once, so that a slow spell of the machine meets them all;
 of each the middle one by time counts."""
+REFRESHES = 5
+"""Turns of a first walk and a refresh."""
 SHORT_SHARDS = (5, 15)
 SHARD_BYTES = Crawl.model_fields["shard_text_bytes"].default
 README_BEGIN = "<!-- dedup: written by `python -m benchmarks.dedup --readme` -->"
 README_END = "<!-- /dedup -->"
+
+Answer = dict[str, Any]
+"""Of a run: seconds, peak_mb, pairs, of ours content."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,7 @@ def up_to(texts: Sequence[str], megabytes: float) -> Sequence[str]:
 def side_by_side(texts: Sequence[str], pairs: Pairs, peers: Mapping[str, int]) -> list[Result]:
     """Ours over all texts and each peer over as many megabytes as it gets, by turns."""
     with ExitStack() as stack:
-        runs: dict[str, Callable[[], dict[str, Any]]] = {}
+        runs: dict[str, Callable[[], Answer]] = {}
         some: dict[str, Sequence[str]] = {}
         for name in [*OURS, *peers]:
             root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -157,36 +163,37 @@ def side_by_side(texts: Sequence[str], pairs: Pairs, peers: Mapping[str, int]) -
             runs[name] = partial(peer, root, name) if name in peers else partial(ours, root, name)
             if name in OURS:
                 write_shards(root / "in", texts, SHARDS)
-        answers = by_turns(runs)
+        answers = by_turns(runs, TURNS)
     return [
-        result(name, some[name], head(pairs, len(some[name])), answer)
-        for name, answer in answers.items()
+        result(name, few, head(pairs, len(few)), middle([turn[name] for turn in answers]))
+        for name, few in some.items()
     ]
 
 
-def by_turns(runs: Mapping[str, Callable[[], dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Each one's answer in the middle by time."""
-    answers: dict[str, list[dict[str, Any]]] = {name: [] for name in runs}
-    for _ in range(TURNS):
-        for name, run in runs.items():
-            answers[name].append(run())
-            print(f"{name}: {answers[name][-1]['seconds']:.2f} s")
-    return {
-        name: sorted(its, key=lambda answer: answer["seconds"])[TURNS // 2]
-        for name, its in answers.items()
-    }
+def middle(answers: Sequence[Answer]) -> Answer:
+    """The one in the middle by time."""
+    return sorted(answers, key=lambda answer: answer["seconds"])[len(answers) // 2]
 
 
-def ours(root: Path, name: str) -> dict[str, Any]:
+def by_turns(runs: Mapping[str, Callable[[], Answer]], turns: int) -> list[dict[str, Answer]]:
+    """Of each turn what everyone answers."""
+    answers = []
+    for _ in range(turns):
+        answers.append({name: run() for name, run in runs.items()})
+        print(", ".join(f"{name} {one['seconds']:.2f} s" for name, one in answers[-1].items()))
+    return answers
+
+
+def ours(root: Path, name: str) -> Answer:
     shutil.rmtree(root / "store", ignore_errors=True)
     return in_a_process(OURS[name], root)
 
 
-def peer(root: Path, name: str) -> dict[str, Any]:
+def peer(root: Path, name: str) -> Answer:
     return environment.run("run_dedup.py", str(root / "documents.jsonl"), name)
 
 
-def result(name: str, texts: Sequence[str], pairs: Pairs, answer: dict[str, Any]) -> Result:
+def result(name: str, texts: Sequence[str], pairs: Pairs, answer: Answer) -> Result:
     """What a contender's pairs, joined to clusters, are worth."""
     cluster = clusters(len(texts), answer["pairs"])
     found = sum(cluster[i] == cluster[j] for i, j in pairs)
@@ -284,7 +291,10 @@ def memory_per_million() -> float:
 
 
 def refresh_ratio(megabytes: int) -> float:
-    """Processor time of 1 % new documents, 29 % of them copies, as a share of the first run's."""
+    """Processor time of 1 % new documents, 29 % of them copies, as a share of the first run's.
+
+    The middle one of some turns, in each of which both are measured.
+    """
     with tempfile.TemporaryDirectory() as directory:
         before, after = Path(directory) / "before", Path(directory) / "after"
         documents = write_grown(before / "in", megabytes)
@@ -292,18 +302,18 @@ def refresh_ratio(megabytes: int) -> float:
         shutil.copytree(before / "in", after / "in", copy_function=os.link)
         write_shards(after / "in", fresh, 1, first=documents)
 
-        def full() -> dict[str, Any]:
+        def full() -> Answer:
             return ours(before, "nativize")
 
-        def refresh() -> dict[str, Any]:
+        def refresh() -> Answer:
             shutil.rmtree(after / "store", ignore_errors=True)
             shutil.copytree(before / "store", after / "store", copy_function=os.link)
             return in_a_process("stage", after)
 
-        first, again = by_turns({"full": full, "refresh": refresh}).values()
-        if ours(after, "nativize")["content"] != again["content"]:
+        turns = by_turns({"full": full, "refresh": refresh}, REFRESHES)
+        if ours(after, "nativize")["content"] != turns[0]["refresh"]["content"]:
             raise SystemExit("a refresh differs from a run from scratch")
-    return float(again["seconds"] / first["seconds"])
+    return float(median(turn["refresh"]["seconds"] / turn["full"]["seconds"] for turn in turns))
 
 
 def new_documents(megabytes: int, count: int, generator: random.Random) -> list[str]:

@@ -83,8 +83,10 @@ class Texts:
 def _characters(data: Any, offsets: Any) -> Any:
     counts = np.zeros(len(offsets) - 1, np.int64)
     for text in range(len(counts)):
-        for at in range(offsets[text], offsets[text + 1]):
-            counts[text] += (data[at] & 0xC0) != 0x80
+        count = 0
+        for byte in data[offsets[text] : offsets[text + 1]]:
+            count += (byte & 0xC0) != 0x80
+        counts[text] = count
     return counts
 
 

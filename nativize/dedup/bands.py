@@ -32,6 +32,8 @@ ARRAYS: Mapping[str, DTypeLike] = {
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
+FIRST_BITS = 16
+_REST = np.uint64(64 - FIRST_BITS)
 
 
 @dataclass(frozen=True)
@@ -185,24 +187,20 @@ class Slice:
         for shard in some:
             for at, row in enumerate(self._rows_of(shard)):
                 hashes[at].append(_hashes_of(row, touched[shard]))
-        wanted = [np.unique(np.concatenate(parts)) for parts in hashes]
+        wanted = [_distinct(np.concatenate(parts)) for parts in hashes]
+        likely = [_first_bits(some) for some in wanted]
         found = [[nothing] for _ in self.bands]
         for shard, begin in enumerate(self.all.begins):
             for at, row in enumerate(self._rows_of(shard)):
-                found[at].append(_of_groups(row, begin, wanted[at], takes_part))
+                found[at].append(_of_groups(row, begin, wanted[at], likely[at], takes_part))
         return [np.sort(np.concatenate(parts)) for parts in found]
 
     def _rows_of(self, shard: int) -> Sequence[Hashes]:
         """Of a shard hash << 32 | number in the shard, for each band."""
         path = self.all.files[shard]
         count = path.stat().st_size // 8 // self.all.count
-        if self.all.parts == 1 or not count:
-            rows = np.fromfile(
-                path, np.uint64, len(self.bands) * count, offset=8 * count * self.bands.start
-            )
-            return list(rows.reshape(len(self.bands), count))
-        rows = mapped(path).reshape(self.all.count, count)[self.bands.start : self.bands.stop]
-        return [np.array(row[self._range(row)]) for row in rows]
+        rows = mapped(path, mode="c").reshape(self.all.count, count)
+        return [row[self._range(row)] for row in rows[self.bands.start : self.bands.stop]]
 
     def _range(self, row: Hashes) -> slice:
         """Where the slice's hashes lie; all that 32 bits have are dealt out evenly."""
@@ -247,16 +245,30 @@ def _hashes_of(entries: Any, wanted: Any) -> Any:
     return found[:count].copy()
 
 
+def _distinct(hashes: Hashes) -> Hashes:
+    """Each once, in order; those of one shard are in order, which ``np.unique`` makes no use of."""
+    ascending = np.sort(hashes)
+    return ascending[np.flatnonzero(np.diff(ascending, prepend=~ascending[:1]))]
+
+
+def _first_bits(hashes: Hashes) -> Mask:
+    """Which `FIRST_BITS` some hashes of 32 begin with: most others are told from them by these."""
+    begun = np.zeros(1 << FIRST_BITS, bool)
+    begun[hashes >> np.uint64(32 - FIRST_BITS)] = True
+    return begun
+
+
 @compiled
-def _of_groups(entries: Any, begin: int, wanted: Any, takes_part: Any) -> Any:
+def _of_groups(entries: Any, begin: int, wanted: Any, likely: Any, takes_part: Any) -> Any:
     """Of a shard's row hash << 32 | document of those that have a wanted hash and take part."""
     found, count, at = np.empty(len(entries), np.uint64), 0, 0
-    for value in wanted:
-        while at < len(entries) and entries[at] >> _HALF < value:
+    for entry in entries:
+        if not likely[entry >> _REST]:
+            continue
+        value = entry >> _HALF
+        while at < len(wanted) and wanted[at] < value:
             at += 1
-        while at < len(entries) and entries[at] >> _HALF == value:
-            if takes_part[begin + np.int64(entries[at] & _LOW)]:
-                found[count] = entries[at] + np.uint64(begin)
-                count += 1
-            at += 1
+        if at < len(wanted) and wanted[at] == value and takes_part[begin + np.int64(entry & _LOW)]:
+            found[count] = entry + np.uint64(begin)
+            count += 1
     return found[:count].copy()

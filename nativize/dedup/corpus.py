@@ -263,6 +263,12 @@ def _without(batch: pa.RecordBatch, cuts: Column, rows: Rows, path: Path) -> pa.
 
 def _dictionary(fates: Strings) -> pa.Array:
     """The fates with a dictionary in the order they first appear, without any that is not used."""
+    if isinstance(fates, pa.DictionaryArray) and not fates.null_count:
+        words = fates.dictionary
+        if not words.null_count and len(words.unique()) == len(words):  # in a third of the time
+            encoded = fates.indices.dictionary_encode()
+            words = words.take(encoded.dictionary).cast(pa.string())
+            return pa.DictionaryArray.from_arrays(encoded.indices, words)
     strings = _in_one_piece(fates, pa.string())
     if strings.null_count:
         raise ValueError(f"{strings.null_count} of {len(strings)} documents have no fate")

@@ -205,7 +205,7 @@ def _write_shards(
         of_rows = pa.DictionaryArray.from_arrays(fates[begin:end].astype(np.int32), WORDS)
         if len(rows) < documents.rows[number]:
             of_rows = _with_bucket_fates(of_rows, rows, shard)
-        of_cuts = cuts.of_rows(begin, rows, documents.rows[number])
+        of_cuts = cuts.of_rows(begin, rows, documents.rows[number]) if cuts.lines else None
         write_fates(place.out / FATES / shard.name, of_rows, of_cuts)
 
 

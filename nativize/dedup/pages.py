@@ -125,13 +125,15 @@ def texts_in_pages(
     opens = np.flatnonzero(np.diff(of_each, prepend=-1)).tolist()
     begins, ends = places.tolist(), (places.astype(np.int64) + sizes).tolist()
     to = offsets.tolist()
+    # one room for all pages: bytes of their own cost a fourth of decoding them
+    page = memoryview(bytearray(max(ends, default=0)))
     with path.open("rb", buffering=0) as file:
         for first, last in zip(opens, [*opens[1:], len(rows)], strict=True):
             _, offset, size = pages[of_each[first]].tolist()
             file.seek(offset)
-            decoded = decoder.stream_reader(file.read(size)).read(ends[last - 1])
-            if len(decoded) < ends[last - 1]:
+            end = ends[last - 1]
+            if decoder.stream_reader(file.read(size)).readinto(page[:end]) < end:
                 raise CorpusError(f"{path}: ends before row {rows[last - 1]}; run the walk again")
             for text in range(first, last):
-                into[to[text] : to[text + 1]] = decoded[begins[text] : ends[text]]
+                into[to[text] : to[text + 1]] = page[begins[text] : ends[text]]
     return Texts(data, offsets)
