@@ -40,7 +40,7 @@ class Texts:
     def of(cls, texts: Sequence[str]) -> Self:
         """Python's strings; Arrow would leave a second copy of each in memory."""
         data = io.BytesIO()
-        ends = np.cumsum([0, *(data.write(text.encode()) for text in texts)])
+        ends = np.cumsum([0, *map(data.write, map(str.encode, texts))])
         return cls(np.frombuffer(data.getbuffer(), np.uint8), ends)
 
     def __len__(self) -> int:
