@@ -7,6 +7,7 @@ By default Ray asks for no password and listens on all interfaces: keep it in a 
 """
 
 import dataclasses
+import logging
 import os
 import platform
 import signal
@@ -23,10 +24,14 @@ from nativize import __version__
 from nativize.engine.progress import progress
 from nativize.errors import NativizeError
 
+log = logging.getLogger(__name__)
+
 QUEUED_PER_CORE = 2
 """Tasks handed to the cluster at once: one at work, one that waits for it."""
 CANCEL_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
+CONNECT_TRIES = 3
+"""On a busy head the server that Ray forks for a client (``ray://``) died in one try of six."""
 
 
 @dataclass(frozen=True)
@@ -171,19 +176,30 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         yield
         return
     with _own_signal_handler():
+        _connect(ray, address)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _connect(ray: Any, address: str) -> None:
+    for tries_left in reversed(range(CONNECT_TRIES)):
         try:
             require_listener(address)
             ray.init(address=address, log_to_driver=False, logging_level="WARNING")
+            return
         except (OSError, ValueError, RuntimeError) as error:
+            # a failed client would be asked by whatever this process does with Ray from now on
+            ray.shutdown()
+            if isinstance(error, ConnectionAbortedError) and tries_left:
+                log.warning("no server for a client at %s, asking again: %s", address, error)
+                continue
             raise NativizeError(
                 f"no Ray cluster answers at {address}: {error}. Start one (ray start --head"
                 " --include-dashboard=false --disable-usage-stats), name another [engine]"
                 " ray_address, or remove it to work on this machine"
             ) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def require_listener(address: str) -> None:

@@ -91,6 +91,15 @@ def test_a_client_outside_the_cluster_gets_the_same_results(cluster: Cluster) ->
     assert client.map(tasks.square, numbers(4), "client") == [0, 1, 4, 9]
 
 
+def test_a_client_that_failed_does_not_stand_in_the_way_of_the_next_connection(
+    engine: RayEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray.util.client.worker.INITIAL_TIMEOUT_SEC", 1)
+    with pytest.raises(NativizeError, match="no Ray cluster answers at ray://"):
+        RayEngine(f"ray://{engine.address}").map(tasks.square, numbers(1), "no client server")
+    assert engine.map(tasks.square, numbers(2), "after") == [0, 1]
+
+
 def test_an_error_of_a_task_is_raised_as_it_was_there(engine: RayEngine) -> None:
     with pytest.raises(CorpusError, match=r"^document 1 is refused$"):
         engine.map(tasks.refuse, numbers(3), "refuse")
