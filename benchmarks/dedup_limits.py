@@ -1,9 +1,18 @@
-"""What limits the kernels: nanoseconds a character by step, beside the memory's bandwidth."""
+"""What limits the kernels: time and instructions by step, beside the memory's bandwidth.
 
+Instructions are counted by valgrind, where it is installed; it knows no AVX-512, so that they are
+those of machine code for `COUNTED_CPU`.
+"""
+
+import argparse
+import os
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,56 +35,110 @@ from nativize.dedup.shingles import (
 from nativize.dedup.sketch import sign
 from nativize.texts import Texts
 
+ROOT = Path(__file__).resolve().parent.parent
 REPEATS = 5
+COUNTED_BYTES = 200_000
+COUNTED_CPU = "haswell"
+MARK = "os_getppid"
+"""What is behind `os.getppid`, which nobody else calls; valgrind writes its counts down before."""
+SIGNING, COMPARING = "and sketch, digest, bands", "compare, both texts of a pair"
 
 
 def main(texts: Sequence[str]) -> dict[str, float]:
-    """A table of nanoseconds a character; as numbers too."""
-    column, how, banding = Texts.of(texts), Shingling.of(LANGUAGE, SETTINGS), Banding.of(SETTINGS)
-    characters, size = int(column.characters().sum()), int(column.offsets[-1])
-    units = units_room(how.length)
-    spans = np.stack([column.offsets[:-1], column.offsets[1:]], axis=1)
-    pairs = np.arange(len(texts) // 2 * 2).reshape(-1, 2)
-    itself = np.repeat(pairs[:, :1], 2, axis=1)
-    normal = np.ones(len(texts), np.bool_)
-    steps: dict[str, Callable[[], Any]] = {
-        "decode and fold": lambda: _all_units(column.data, column.offsets, how, units),
-        "and hash shingles": lambda: _all_hashes(column.data, column.offsets, how, units),
-        "and sketch, digest, bands": lambda: sign(
-            column, how, permutations=SETTINGS.permutations, bands=banding.bands,
-            rows=banding.rows,
-        ),
-    }  # fmt: skip
-    found = {name: 1e9 * _seconds(step) / characters for name, step in steps.items()}
-    compared = sum(map(len, texts[: len(pairs) * 2 : 2])) * 2
-    similar = _seconds(
-        lambda: similarities_of_spans(column.data, spans, normal, itself, how, least=0.8)
-    )
-    found["compare, both texts of a pair"] = 1e9 * similar / compared
+    """Tables of nanoseconds a character and of instructions a byte; the former as numbers too."""
+    characters, size = sum(map(len, texts)), sum(len(text.encode()) for text in texts)
+    found = {name: 1e9 * _seconds(step) / characters for name, step in steps_over(texts).items()}
     block = np.ones(1 << 25)
     copied = 2 * block.nbytes / _seconds(block.copy)
-    signing = size / (found["and sketch, digest, bands"] * characters / 1e9)
-    print(f"\n{'step':34}{'ns/character':>14}")
+    signing = size / (found[SIGNING] * characters / 1e9)
+    counted = instructions(texts)
+    print(f"\n{'step':34}{'ns/character':>14}{'instructions/byte':>20}")
     for name, nanoseconds in found.items():
-        print(f"{name:34}{nanoseconds:14.2f}")
+        print(f"{name:34}{nanoseconds:14.2f}{counted.get(name, float('nan')):20.1f}")
+    if not counted:
+        print("instructions are not counted: that takes valgrind and a Python with symbols")
     print(
         f"signing reads {signing / 1e6:.0f} MB/s; copying memory moves {copied / 1e9:.1f} GB/s, so"
         f" {100 * signing / copied:.1f} % of the bandwidth: the arithmetic is the limit"
     )
-    print(instructions())
-    return {**found, "copy_gb_s": copied / 1e9, "sign_mb_s": signing / 1e6}
+    by_byte = {f"{name}, instructions a byte": value for name, value in counted.items()}
+    return {**found, **by_byte, "copy_gb_s": copied / 1e9, "sign_mb_s": signing / 1e6}
 
 
-def instructions() -> str:
-    """Whether this machine counts instructions, and how to have them counted."""
-    counter = ["perf", "stat", "-x", ",", "-e", "instructions", "true"]
-    if shutil.which("perf"):
-        counted = subprocess.run(counter, capture_output=True, text=True, check=False).stderr
-        if counted[:1].isdigit():
-            return (
-                "instructions a byte: perf stat -e instructions python -m benchmarks.dedup_limits"
-            )
-    return "instructions a byte: not measured, nothing counts instructions on this machine"
+def steps_over(texts: Sequence[str]) -> dict[str, Callable[[], Any]]:
+    """Each step over all texts with the ones before it, and texts compared with themselves."""
+    column, how, banding = Texts.of(texts), Shingling.of(LANGUAGE, SETTINGS), Banding.of(SETTINGS)
+    units = units_room(how.length)
+    spans = np.stack([column.offsets[:-1], column.offsets[1:]], axis=1)
+    # half of all texts, so that both of all pairs are as many characters as all have
+    itself = np.repeat(np.arange(0, len(texts), 2)[:, None], 2, axis=1)
+    normal = np.ones(len(texts), np.bool_)
+    return {
+        "decode and fold": lambda: _all_units(column.data, column.offsets, how, units),
+        "and hash shingles": lambda: _all_hashes(column.data, column.offsets, how, units),
+        SIGNING: lambda: sign(
+            column, how, permutations=SETTINGS.permutations, bands=banding.bands,
+            rows=banding.rows,
+        ),
+        COMPARING: lambda: similarities_of_spans(
+            column.data, spans, normal, itself, how, least=0.8
+        ),
+    }  # fmt: skip
+
+
+def instructions(texts: Sequence[str]) -> dict[str, float]:
+    """Instructions a byte of each step, over the first texts.
+
+    Nothing without valgrind, or with an interpreter without symbols, which has no mark.
+    """
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        return {}
+    some, left = [], COUNTED_BYTES
+    for text in texts:
+        if left <= 0:
+            break
+        some.append(text)
+        left -= len(text.encode())
+    environment = {**os.environ, "NUMBA_CPU_NAME": COUNTED_CPU, "NUMBA_CPU_FEATURES": ""}
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        (root / "texts").write_text("\0".join(some), encoding="utf-8")
+        command = [sys.executable, "-m", "benchmarks.dedup_limits", "--count", str(root / "texts")]
+        counting = [
+            valgrind, "--quiet", "--tool=callgrind", f"--dump-before={MARK}",
+            f"--callgrind-out-file={root / 'counts'}",
+        ]  # fmt: skip
+        # compiled first by itself: valgrind takes some thirty times as long
+        for before in ([], counting):
+            subprocess.run(
+                [*before, *command], check=True, cwd=ROOT, env=environment,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        names = list(steps_over(some))
+        # the first part is all that comes before the first step
+        paths = [root / f"counts.{part + 2}" for part in range(len(names))]
+        parts = [path.read_text("utf-8") for path in paths if path.exists()]
+    if len(parts) < len(names):
+        return {}
+    size = sum(len(text.encode()) for text in some)
+    return {name: _counted(part) / size for name, part in zip(names, parts, strict=True)}
+
+
+def _counted(profile: str) -> int:
+    (line,) = (line for line in profile.splitlines() if line.startswith("summary:"))
+    return int(line.split()[1])
+
+
+def count(path: Path) -> None:
+    """Every step once, with calls of the mark before, between and behind."""
+    steps = steps_over(path.read_text("utf-8").split("\0"))
+    for step in steps.values():
+        step()
+    os.getppid()
+    for step in steps.values():
+        step()
+        os.getppid()
 
 
 def _seconds(step: Callable[[], Any]) -> float:
@@ -114,4 +177,10 @@ def _all_hashes(data: Any, offsets: Any, how: Any, units: Any) -> int:
 
 
 if __name__ == "__main__":
-    main(mixed(20_000_000))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=Path, metavar="TEXTS", help="what valgrind is run on")
+    options = parser.parse_args()
+    if options.count:
+        count(options.count)
+    else:
+        main(mixed(20_000_000))
