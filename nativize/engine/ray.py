@@ -31,7 +31,7 @@ QUEUED_PER_CORE = 2
 CANCEL_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
 CONNECT_TRIES = 3
-"""On a busy head the server that Ray forks for a client (``ray://``) sometimes dies as it starts."""
+"""On a busy head the server that Ray forks for a client (``ray://``) may die as it starts."""
 
 
 @dataclass(frozen=True)
