@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import dedup_exchange, dedup_limits, dedup_tables, record
+from benchmarks import dedup_exchange, dedup_limits, dedup_tables, real_text, record
 from benchmarks.dedup_data import (
     SHORT_IN_A_SHARD,
     edited,
@@ -143,26 +143,19 @@ def size_of(texts: Iterable[str]) -> float:
     return sum(len(text.encode()) for text in texts) / 1e6
 
 
-def up_to(texts: Sequence[str], megabytes: float) -> Sequence[str]:
-    taken, left = 0, megabytes * 1e6
-    while taken < len(texts) and left > 0:
-        left -= len(texts[taken].encode())
-        taken += 1
-    return texts[:taken]
-
-
 def side_by_side(texts: Sequence[str], pairs: Pairs, peers: Mapping[str, int]) -> list[Result]:
     """Ours over all texts and each peer over as many megabytes as it gets, by turns."""
     with ExitStack() as stack:
-        runs: dict[str, Callable[[], Answer]] = {}
-        some: dict[str, Sequence[str]] = {}
-        for name in [*OURS, *peers]:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        write_documents(root / "documents.jsonl", texts)
+        write_shards(root / "in", texts, SHARDS)
+        runs: dict[str, Callable[[], Answer]] = {name: partial(ours, root, name) for name in OURS}
+        some = dict.fromkeys(OURS, texts)
+        for name, megabytes in peers.items():
             root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            some[name] = up_to(texts, peers[name]) if name in peers else texts
+            some[name] = list(real_text.up_to(int(megabytes * 1e6), texts))
             write_documents(root / "documents.jsonl", some[name])
-            runs[name] = partial(peer, root, name) if name in peers else partial(ours, root, name)
-            if name in OURS:
-                write_shards(root / "in", texts, SHARDS)
+            runs[name] = partial(peer, root, name)
         answers = by_turns(runs, TURNS)
     return [
         result(name, few, head(pairs, len(few)), middle([turn[name] for turn in answers]))

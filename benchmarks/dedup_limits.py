@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import real_text
 from benchmarks.dedup_data import mixed
 from benchmarks.dedup_ours import LANGUAGE, SETTINGS
 from nativize.compiled import compiled
@@ -94,12 +95,7 @@ def instructions(texts: Sequence[str]) -> dict[str, float]:
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         return {}
-    some, left = [], COUNTED_BYTES
-    for text in texts:
-        if left <= 0:
-            break
-        some.append(text)
-        left -= len(text.encode())
+    some = list(real_text.up_to(COUNTED_BYTES, texts))
     environment = {**os.environ, "NUMBA_CPU_NAME": COUNTED_CPU, "NUMBA_CPU_FEATURES": ""}
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
