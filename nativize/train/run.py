@@ -1,10 +1,12 @@
-"""One training from its job file to its result; a killed one goes on where it was.
+"""One training from its job file to its result; a killed one goes on where it was, an ended one
+is not trained again.
 
 Result: `trained.safetensors` (the tensors that changed, by their full names in the plain model,
 float32) or `adapter/` (peft), with `stage.json`, `metrics.jsonl` and TensorBoard's files. The
 directory appears whole.
 """
 
+import json
 import logging
 import os
 import shutil
@@ -56,6 +58,9 @@ def run_job(
     """
     job = read_job(job_file)
     if job.output_dir.exists() and any(job.output_dir.iterdir()):
+        if _has_ended(job):
+            log.info("%s: is trained to its last step", job.output_dir)
+            return job.output_dir
         raise TrainingError(f"{job.output_dir}: exists and is not empty; name another output_dir")
     trainer = job.trainer
     guard = HangGuard(trainer.hang_seconds)
@@ -67,6 +72,16 @@ def run_job(
     finally:
         guard.end()
         leave_world()
+
+
+def _has_ended(job: Job) -> bool:
+    """Whether the output directory holds what this job's work directory ended with."""
+    try:
+        record = json.loads((job.output_dir / STAGE_FILE).read_text(encoding="utf-8"))
+        logs = [(where / METRICS).read_bytes() for where in (job.output_dir, job.work_dir)]
+    except (OSError, ValueError):
+        return False
+    return logs[0] == logs[1] and record == {**record, **job.identity()}
 
 
 def _train(

@@ -220,6 +220,30 @@ def test_a_finished_training_whose_output_was_lost_is_not_trained_again(
     assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
+def test_a_training_killed_behind_its_last_act_has_ended(tiny: Tiny, tmp_path: Path) -> None:
+    job = written_job(tiny, tmp_path, stage("embeddings"))
+    out = run_job(job)
+    before = written(out)
+    steps: list[int] = []
+    assert run_job(job, on_step=steps.append) == out
+    assert not steps
+    assert written(out) == before
+
+
+@pytest.mark.parametrize(
+    ("other", "work"),
+    [(stage("embeddings", learning_rate=2e-3), "work"), (stage("embeddings"), "other work")],
+)
+def test_what_another_job_trained_is_refused_and_kept(
+    tiny: Tiny, tmp_path: Path, other: object, work: str
+) -> None:
+    out = run_job(written_job(tiny, tmp_path, stage("embeddings")))
+    before = written(out)
+    with pytest.raises(TrainingError, match="exists and is not empty"):
+        run_job(written_job(tiny, tmp_path, other, work_dir=tmp_path / work))
+    assert written(out) == before
+
+
 def test_an_unknown_field_of_a_job_is_named(tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text('{"lerning_rate": 1}')
     with pytest.raises(TrainingError, match="lerning_rate"):
@@ -241,6 +265,10 @@ def test_dropout_of_lora_is_at_work_and_repeats(tiny: Tiny, tmp_path: Path) -> N
         assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes()
     model = load_with_overlays(tiny.extended, outs[:1])
     assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
+
+
+def written(out: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in out.rglob("*")}
 
 
 def written_job(
