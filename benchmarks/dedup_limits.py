@@ -24,9 +24,8 @@ from nativize.compiled import compiled
 from nativize.dedup.banding import Banding
 from nativize.dedup.compare import similarities_of_spans
 from nativize.dedup.shingles import (
-    CHUNK,
     FIELDS,
-    LONGEST_SEQUENCE,
+    HASHES,
     Shingling,
     begin,
     next_hashes,
@@ -161,7 +160,7 @@ def _all_units(data: Any, offsets: Any, how: Any, units: Any) -> int:
 
 @compiled
 def _all_hashes(data: Any, offsets: Any, how: Any, units: Any) -> int:
-    state, hashes = np.empty(FIELDS, np.int64), np.empty(CHUNK + LONGEST_SEQUENCE, np.uint64)
+    state, hashes = np.empty(FIELDS, np.int64), np.empty(HASHES, np.uint64)
     count = 0
     for text in range(len(offsets) - 1):
         begin(state, offsets[text], True)

@@ -173,12 +173,14 @@ def in_memory(texts: Sequence[str]) -> Pairs:
         return pairs[found >= SETTINGS.threshold]
 
     merits = ~np.diff(column.offsets).astype(np.uint64)
-    bands = sorted_bands(signed.bands, signed.shingles > 0)
+    # of equal texts one is compared, as on the road
+    _, firsts, group = np.unique(signed.digests, axis=0, return_index=True, return_inverse=True)
+    parents = firsts[group.ravel()].astype(np.uint32)
+    everyone = np.arange(len(texts), dtype=np.uint32)
+    bands = sorted_bands(signed.bands, (parents == everyone) & (signed.shingles > 0))
     least = least_equal_places(SETTINGS.threshold, SETTINGS.permutations)
     stars = np.unique(np.concatenate([star_pairs(entries, merits) for entries in bands]))
     pairs = split_pairs(stars)
-    parents = np.arange(len(texts), dtype=np.uint32)
-    everyone = np.arange(len(texts), dtype=np.uint32)
     join(parents, alike(pairs[equal_places(signed.places, pairs, everyone) >= least]))
     flatten(parents)
     touched = np.ones(len(texts), bool)

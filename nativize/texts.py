@@ -3,7 +3,6 @@
 Neither reading it from Arrow nor writing it back makes a Python object per document.
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -39,9 +38,14 @@ class Texts:
     @classmethod
     def of(cls, texts: Sequence[str]) -> Self:
         """Python's strings; Arrow would leave a second copy of each in memory."""
-        data = io.BytesIO()
-        ends = np.cumsum([0, *map(data.write, map(str.encode, texts))])
-        return cls(np.frombuffer(data.getbuffer(), np.uint8), ends)
+        most = sum(len(text) if text.isascii() else 4 * len(text) for text in texts)
+        data = np.empty(most, np.uint8)  # what is never written to takes no memory
+        room, offsets = memoryview(data), [0]
+        for text in texts:
+            encoded = text.encode()
+            offsets.append(offsets[-1] + len(encoded))
+            room[offsets[-2] : offsets[-1]] = encoded
+        return cls(data[: offsets[-1]], np.array(offsets, np.int64))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

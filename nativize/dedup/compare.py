@@ -15,15 +15,17 @@ from nativize.compiled import compiled
 from nativize.dedup.fold import normal_form
 from nativize.dedup.shingles import (
     AT,
-    CHUNK,
     FIELDS,
     FREE,
-    LONGEST_SEQUENCE,
+    HASHES,
+    HELD,
     Shingling,
     add,
     begin,
+    hash_of,
     hashes_room,
     next_hashes,
+    next_shingles,
     slot_of,
     units_room,
 )
@@ -36,6 +38,7 @@ PART_BYTES = 4_000_000
 tables of a document of 100 MB stay below 200 MB."""
 WORD_CHARACTERS = 4
 """At least; a table that turns out too small grows."""
+_ONE = np.uint64(1)
 _LAST_STAMP = np.int32(2**31 - 1)
 
 
@@ -89,9 +92,9 @@ def _compare(
     part_bytes: int,
     found: Any,
 ) -> None:
-    state, hashes = np.empty(FIELDS, np.int64), np.empty(CHUNK + LONGEST_SEQUENCE, np.uint64)
+    state, hashes = np.empty(FIELDS, np.int64), np.empty(HASHES, np.uint64)
     table, where, others = _free(8), np.empty(8, np.int32), _free(1_024)
-    stream, earliest = np.empty(8, np.uint64), np.empty(8, np.int32)
+    letters, earliest = np.empty(8, np.uint64), np.empty(8, np.int32)
     seen = np.zeros(8, np.int32)
     current, members, length, turns, stamp = np.int64(-1), 0, 0, 1, np.int32(0)
     for pair in range(len(pairs)):
@@ -102,12 +105,12 @@ def _compare(
         for turn in range(turns):
             if first != current or turns > 1:
                 begin(state, spans[first, 0], is_normal[first])
-                table, where, stream, earliest, members, length = _table(
-                    data, spans[first, 1], how, state, units, hashes, table, where, stream,
+                table, where, letters, earliest, members, length = _table(
+                    data, spans[first, 1], how, state, units, hashes, table, where, letters,
                     earliest, turns, turn,
                 )  # fmt: skip
-                if len(seen) < len(stream):
-                    seen = np.zeros(len(stream), np.int32)
+                if len(seen) < len(earliest):
+                    seen = np.zeros(len(earliest), np.int32)
                     stamp = np.int32(0)
             # one more than arithmetic wants, for its rounding
             most = members * (1.0 - least) / least + 1 if least > 0.0 and turns == 1 else np.inf
@@ -117,8 +120,8 @@ def _compare(
                 stamp = np.int32(0)
             stamp += np.int32(1)  # never used before, so that nothing must be wiped
             hits, misses, others = _pass(
-                data, spans[second, 1], how, state, units, hashes, table, where,
-                stream[:length], earliest, seen, stamp, others, most, turns, turn,
+                data, spans[second, 1], how, state, units, table, where, letters,
+                earliest[:length], seen, stamp, others, most, turns, turn,
             )  # fmt: skip
             shared += hits
             union += members + misses
@@ -154,15 +157,15 @@ def _table(
     hashes: Any,
     table: Any,
     where: Any,
-    stream: Any,
+    letters: Any,
     earliest: Any,
     turns: int,
     turn: int,
 ) -> Any:
-    """A document's hashes, one share of them, in a table and in order; how many, and how long.
+    """A document's hashes, one share of them, in a table; how many, and how many with repetitions.
 
-    ``where`` says for each slot of the table its hash's first place in the stream, ``earliest``
-    the same for each place of the stream.
+    ``where`` says for each slot of the table its hash's first place in the text, ``earliest`` the
+    same for each place. ``letters`` are the text's units, of which a shingle begins at each place.
     """
     expected = _about_characters(data, state[AT], stop) // turns
     slots = hashes_room(expected // WORD_CHARACTERS if how.by_words else expected)
@@ -174,18 +177,21 @@ def _table(
     count, length = 0, 0
     made = next_hashes(data, stop, how, state, units, hashes)
     while made:
-        if length + made > len(stream):
-            room = 2 * (length + made)
-            stream, earliest = _longer(stream, room), _longer(earliest, room)
+        if length + made + how.length > len(letters):
+            room = 2 * (length + made + how.length)
+            letters, earliest = _longer(letters, room), _longer(earliest, room)
+        if turns == 1:
+            for place in range(made + min(how.length, state[HELD]) - 1):
+                letters[length + place] = units[place]
         done = 0
         while done < made:
             done, count, length = _insert(
-                hashes[:made], done, turns, turn, table, where, stream, earliest, count, length
+                hashes[:made], done, turns, turn, table, where, earliest, count, length
             )
             if done < made:
                 table, where = _roomier(table, where)
         made = next_hashes(data, stop, how, state, units, hashes)
-    return table, where, stream, earliest, count, length
+    return table, where, letters, earliest, count, length
 
 
 @compiled
@@ -196,7 +202,6 @@ def _insert(
     turn: int,
     table: Any,
     where: Any,
-    stream: Any,
     earliest: Any,
     count: int,
     length: int,
@@ -217,7 +222,6 @@ def _insert(
             table[slot] = value
             where[slot] = length
             count += 1
-        stream[length] = value
         earliest[length] = where[slot]
         length += 1
     return len(hashes), count, length
@@ -259,10 +263,9 @@ def _pass(
     how: Any,
     state: Any,
     units: Any,
-    hashes: Any,
     table: Any,
     where: Any,
-    stream: Any,
+    letters: Any,
     earliest: Any,
     seen: Any,
     stamp: Any,
@@ -274,54 +277,83 @@ def _pass(
     """Distinct hashes of a document in the table, and not in it; stops at more than ``most``."""
     others = others[:1_024]
     others[:] = FREE
-    hits, misses, here = 0, 0, 0
-    made = next_hashes(data, stop, how, state, units, hashes)
+    hits, misses, here, follows = 0, 0, np.uint64(0), False
+    made, length = next_shingles(data, stop, how, state, units)
     while made and misses <= most:
         done = 0
         while done < made:
-            done, hits, misses, here = _look_up(
-                hashes[:made], done, turns, turn, table, where, stream, earliest, seen, stamp,
-                others, hits, misses, here,
+            done, hits, misses, here, follows = _look_up(
+                units, made, length, how.seed, done, turns, turn, table, where, letters, earliest,
+                seen, stamp, others, hits, misses, here, follows,
             )  # fmt: skip
             if done < made:
                 others = _grown(others)
-        made = next_hashes(data, stop, how, state, units, hashes)
+        made, length = next_shingles(data, stop, how, state, units)
     return hits, misses, others
 
 
 @compiled
 def _look_up(
-    hashes: Any,
+    units: Any,
+    made: int,
+    length: int,
+    seed: Any,
     done: int,
     turns: int,
     turn: int,
     table: Any,
     where: Any,
-    stream: Any,
+    letters: Any,
     earliest: Any,
     seen: Any,
     stamp: Any,
     others: Any,
     hits: int,
     misses: int,
-    here: int,
+    here: Any,
+    follows: bool,
 ) -> Any:
-    """Hashes from the first one not done, until what is not in the table fills half of others."""
+    """Shingles from the first one not done, until what is not in the table fills half of others.
+
+    Args:
+        here: place of the other text that is looked at next.
+        follows: whether the shingle before is the one before that place, so that a shingle is the
+            same where its last unit is.
+    """
     most = len(others) // 2
-    for at in range(done, len(hashes)):
-        value = hashes[at]
+    tail = np.uint64(length - 1)
+    places = np.uint64(len(earliest))
+    at, last = np.uint64(done), np.uint64(made)
+    while at < last:
+        if follows:
+            while at < last and here < places and units[at + tail] == letters[here + tail]:
+                hits += _mark(earliest[here], seen, stamp)
+                at += _ONE
+                here += _ONE
+            if at == last:
+                break
+        value = hash_of(units, at, length, seed)
         if turns > 1 and value % np.uint64(turns) != np.uint64(turn):
+            at += _ONE
             continue
-        if here >= len(stream) or stream[here] != value:
-            slot = slot_of(table, value)
-            if table[slot] != value:
-                if misses >= most:
-                    return at, hits, misses, here
-                misses += add(others, value)
-                continue
-            here = where[slot]
-        place = earliest[here]
-        hits += seen[place] != stamp
-        seen[place] = stamp
-        here += 1
-    return len(hashes), hits, misses, here
+        slot = slot_of(table, value)
+        follows = turns == 1 and table[slot] == value
+        if table[slot] == value:
+            if here >= places or earliest[here] != where[slot]:
+                here = np.uint64(where[slot])
+            hits += _mark(where[slot], seen, stamp)
+        elif misses >= most:
+            return np.int64(at), hits, misses, here, False
+        else:
+            misses += add(others, value)
+        at += _ONE
+        here += _ONE  # behind a replaced unit the texts go on side by side
+    return made, hits, misses, here, follows
+
+
+@compiled
+def _mark(place: Any, seen: Any, stamp: Any) -> bool:
+    """Whether a place was not seen before."""
+    new = seen[place] != stamp
+    seen[place] = stamp
+    return bool(new)

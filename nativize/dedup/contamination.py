@@ -28,11 +28,10 @@ from nativize.dedup.evaluation_sets import EvaluationSets, runs_of
 from nativize.dedup.fold import fold, normal_form
 from nativize.dedup.report import EvaluationFile, Table, shortened
 from nativize.dedup.shingles import (
-    CHUNK,
     COMPLICATED,
     FIELDS,
     FREE,
-    LONGEST_SEQUENCE,
+    HASHES,
     Shingling,
     begin,
     bit_of,
@@ -188,7 +187,7 @@ def _hits_of(
     bits: Any,
     complicated: Any,
 ) -> Any:
-    state, hashes = np.empty(FIELDS, np.int64), np.empty(CHUNK + LONGEST_SEQUENCE, np.uint64)
+    state, hashes = np.empty(FIELDS, np.int64), np.empty(HASHES, np.uint64)
     found = [(np.uint64(0), np.uint64(0))]
     for text in range(len(offsets) - 1):
         begin(state, offsets[text], is_normal)

@@ -24,7 +24,7 @@ from nativize.dedup.pairs import merge, ranges
 from nativize.dedup.shingles import (
     CHUNK,
     FIELDS,
-    LONGEST_SEQUENCE,
+    HASHES,
     begin,
     next_hashes,
     units_room,
@@ -170,7 +170,7 @@ def _distinct(data: Any, stop: int, how: Any, state: Any, units: Any, hashes: An
 @compiled
 def _count(data: Any, spans: Any, is_normal: Any, how: Any, units: Any, counts: Any) -> None:
     """How many texts have a shingle, at most 65,535, by its last bits."""
-    state, hashes = np.empty(FIELDS, np.int64), np.empty(CHUNK + LONGEST_SEQUENCE, np.uint64)
+    state, hashes = np.empty(FIELDS, np.int64), np.empty(HASHES, np.uint64)
     last = np.uint64(len(counts) - 1)
     for text in range(len(spans)):
         begin(state, spans[text, 0], is_normal[text])
@@ -190,7 +190,7 @@ def _prefixes(
     threshold: float,
     sizes: Any,
 ) -> Any:
-    state, hashes = np.empty(FIELDS, np.int64), np.empty(CHUNK + LONGEST_SEQUENCE, np.uint64)
+    state, hashes = np.empty(FIELDS, np.int64), np.empty(HASHES, np.uint64)
     last = np.uint64(len(counts) - 1)
     found, places = [np.uint64(0)], [np.uint64(0)]
     for text in range(len(spans)):

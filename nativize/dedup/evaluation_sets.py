@@ -25,9 +25,8 @@ from nativize.artifact import sha256_of
 from nativize.compiled import compiled
 from nativize.dedup.fold import normal_form
 from nativize.dedup.shingles import (
-    CHUNK,
     FIELDS,
-    LONGEST_SEQUENCE,
+    HASHES,
     UNITS,
     Shingling,
     begin,
@@ -206,7 +205,7 @@ def _runs(texts: Texts, how: Shingling) -> tuple[NDArray[np.uint64], NDArray[np.
 
 @compiled
 def _pieces(data: Any, offsets: Any, how: Any, units: Any, room: Any, owners: Any) -> int:
-    state, hashes = np.empty(FIELDS, np.int64), np.empty(CHUNK + LONGEST_SEQUENCE, np.uint64)
+    state, hashes = np.empty(FIELDS, np.int64), np.empty(HASHES, np.uint64)
     total = 0
     for item in range(len(offsets) - 1):
         begin(state, offsets[item], True)

@@ -20,13 +20,16 @@ CHUNK = 2_048
 """Shingles that are hashed before anyone looks at them; 16 kB, so they stay in the first cache."""
 LONGEST_SEQUENCE = 18
 """Code points of the longest normal form of one (U+FDFA)."""
+_SIDE_BY_SIDE = 8
+HASHES = CHUNK + LONGEST_SEQUENCE + _SIDE_BY_SIDE
+"""Room for the hashes of a chunk."""
 FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 """A free slot of a table of hashes; no hash has this value."""
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _GREATEST = FREE - np.uint64(1)
 _SPACE = np.uint64(32)
+_BASE_SQUARED = np.uint64(int(_BASE) ** 2 % 2**64)
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
-_SIDE_BY_SIDE = 8
 _VOWELS, _FINALS = 0x1161, 0x11A8
 _HANGUL, _HANGUL_END = 0xAC00, 0xD7A4
 
@@ -63,9 +66,10 @@ def mix(value: Any) -> Any:
 
 # Where a document stands between two chunks, as fields of one array.
 (
-    AT, PREVIOUS, SLOW, STARTER, LAST, PENDING, STARTED, WORD, INSIDE, UNITS, NORMAL, COMPLICATED,
-) = range(12)  # fmt: skip
-FIELDS = 12
+    AT, PREVIOUS, SLOW, STARTER, LAST, PENDING, STARTED, WORD, INSIDE, UNITS, HELD, NORMAL,
+    COMPLICATED,
+) = range(13)  # fmt: skip
+FIELDS = 13
 
 
 @compiled
@@ -86,6 +90,18 @@ def units_room(length: int) -> NDArray[np.uint64]:
 def next_hashes(data: Any, stop: int, how: Any, state: Any, units: Any, hashes: Any) -> int:
     """The next shingle hashes of a document into ``hashes``; how many, 0 at its end.
 
+    Args: see `next_shingles`, and
+        hashes: room for `HASHES`.
+    """
+    made, length = next_shingles(data, stop, how, state, units)
+    _roll(units, made, length, how.seed, hashes)
+    return made
+
+
+@compiled
+def next_shingles(data: Any, stop: int, how: Any, state: Any, units: Any) -> tuple[int, int]:
+    """Units of the next shingles, each of which begins one behind the one before it.
+
     A text of fewer units than a shingle has is one shingle; one without units has none.
 
     Args:
@@ -94,48 +110,50 @@ def next_hashes(data: Any, stop: int, how: Any, state: Any, units: Any, hashes: 
         how: a `Shingling`.
         state: where it stands; `begin` made it. ``state[COMPLICATED]`` becomes 1 where characters
             act on each other: the document wants `normal_form` first.
-        units: of `units_room`.
-        hashes: room for `CHUNK` + `LONGEST_SEQUENCE` hashes.
+        units: of `units_room`; those of the last call, for they begin this one's shingles.
+    Returns:
+        How many shingles, 0 at the document's end, and how many units each has.
     """
-    before = state[UNITS]
-    # the last units of the chunk before this one begin the first shingles of this one
+    before, held = state[UNITS], state[HELD]
     kept = min(before, how.length - 1)
+    for place in range(kept):
+        units[place] = units[held - kept + place]
     count = next_units(data, stop, how, state, units, kept)
-    fresh = count - kept
-    state[UNITS] = before + fresh
-    if fresh == 0:
-        return 0
-    if before == 0 and count < how.length:
-        if state[AT] < stop:
-            return 0
-        hashes[0] = _hash_of(units, 0, count, how.seed)
-        return 1
-    made = _roll(units, count, how.length, how.seed, hashes)
-    for place in range(how.length - 1):
-        units[place] = units[count - how.length + 1 + place]
-    return made
+    state[UNITS], state[HELD] = before + count - kept, count
+    if count == kept:
+        return 0, 0
+    length = min(how.length, count)
+    return count - length + 1, length
 
 
 @compiled
-def _hash_of(units: Any, first: int, last: int, seed: Any) -> Any:
+def hash_of(units: Any, first: Any, length: int, seed: Any) -> Any:
+    """What `next_hashes` makes of the shingle that begins at unit ``first``."""
     rolling = np.uint64(0)
-    for at in range(first, last):
-        rolling = rolling * _BASE + units[at]
+    for place in range(length):
+        rolling = rolling * _BASE + units[first + np.uint64(place)]
     return min(mix(rolling ^ seed), _GREATEST)
 
 
 @compiled
-def _roll(units: Any, count: int, length: int, seed: Any, hashes: Any) -> int:
-    """Hashes of all runs of ``length`` units.
+def _roll(units: Any, made: int, length: int, seed: Any, hashes: Any) -> None:
+    """Hashes of ``made`` runs of ``length`` units.
 
-    A rolling hash waits for the one before it; short runs are faster hashed whole, side by side.
+    A rolling hash waits for the one before it; short runs are faster hashed whole, side by side,
+    in two halves of two.
     """
-    made = count - length + 1
     if length <= _SIDE_BY_SIDE:
-        hashes[:made] = units[:made]
-        for place in range(1, length):
+        if length < 4:
+            hashes[:made] = units[:made]
+        else:
+            for at in range(made + length - 2):
+                hashes[at] = units[at] * _BASE + units[at + 1]
+            for at in range(made + length - 4):
+                hashes[at] = hashes[at] * _BASE_SQUARED + hashes[at + 2]
+        for place in range(4 if length >= 4 else 1, length):
+            later = units[place:]  # whose signs numba need not ask for
             for at in range(made):
-                hashes[at] = hashes[at] * _BASE + units[at + place]
+                hashes[at] = hashes[at] * _BASE + later[at]
     else:
         leaving, rolling = _ONE, np.uint64(0)
         for at in range(length - 1):
@@ -147,7 +165,6 @@ def _roll(units: Any, count: int, length: int, seed: Any, hashes: Any) -> int:
             rolling -= units[at] * leaving
     for at in range(made):
         hashes[at] = min(mix(hashes[at] ^ seed), _GREATEST)
-    return made
 
 
 @compiled
@@ -159,42 +176,20 @@ def next_units(data: Any, stop: int, how: Any, state: Any, units: Any, count: An
     word, inside = np.uint64(state[WORD]), state[INSIDE]
     few = np.empty(LONGEST_SEQUENCE, np.int32)
     full = count + CHUNK
-    # unsigned, for of every signed index numba asks whether it counts from the end
-    last, room = np.uint64(stop), np.uint64(full)
     while at < stop and count < full:
         if not by_words:
-            # what most text is made of, one byte or three, as long as it goes on
-            here, made = np.uint64(at), np.uint64(count)
-            waits, begun = np.uint64(pending), np.uint64(started)
-            while here < last and made < room:
-                letter, bytes_of_it = np.uint32(data[here]), _ONE
-                if letter >= 0x80:
-                    if letter >> 4 != 0xE:
-                        break
-                    letter = (letter & 0x0F) << 12 | np.uint32(data[here + _ONE] & 0x3F) << 6
-                    letter |= np.uint32(data[here + _TWO] & 0x3F)
-                    bytes_of_it = _THREE
-                value = folded[letter]
-                if value >= SPECIAL:
-                    break
-                # without branches, for nobody can foresee where words end
-                visible = np.uint64(value != BLANK)
-                units[made] = _SPACE
-                made += visible & waits
-                units[made] = np.uint64(value)
-                made += visible
-                waits = (visible ^ _ONE) & begun
-                begun |= visible
-                here += bytes_of_it
-                previous, slow = letter, 0
-            at, count = np.int64(here), np.int64(made)
-            pending, started = np.int64(waits), np.int64(begun)
+            here, made, blank = _plain(
+                data, np.uint64(at), np.uint64(stop), folded, units, np.uint64(count),
+                np.uint64(full), np.uint64(pending), np.uint64(1 - started),
+            )  # fmt: skip
+            if here > at:
+                started |= int(made > count)
+                pending = int(blank) & started
+                at, count = np.int64(here), np.int64(made) - pending
+                previous, slow = _letter_before(data, at), 0
             if at >= stop or count >= full:
                 break
-        if data[at] < 0x80:
-            point, width = np.uint32(data[at]), 1
-        else:
-            point, width = decode(data, at)
+        point, width = decode(data, at)
         at += width
         value = folded[point]
         if value < SPECIAL:
@@ -206,15 +201,14 @@ def next_units(data: Any, stop: int, how: Any, state: Any, units: Any, count: An
                     units[count] = mix(word)
                     count += 1
                     word, inside = np.uint64(0), 0
+            elif value == BLANK:
+                pending = started
             else:
-                # without branches, for nobody can foresee where words end
-                shown = int(value != BLANK)
                 units[count] = _SPACE
-                count += shown & pending
+                count += pending
                 units[count] = np.uint64(value)
-                count += shown
-                pending = (1 - shown) & started
-                started |= shown
+                count += 1
+                pending, started = 0, 1
         else:
             parts = _sequence(value, previous, slow, how.tables, state, few)
             if parts < 0:
@@ -250,6 +244,85 @@ def next_units(data: Any, stop: int, how: Any, state: Any, units: Any, count: An
     state[PENDING], state[STARTED] = pending, started
     state[WORD], state[INSIDE] = np.int64(word), inside
     return count
+
+
+@compiled
+def _plain(
+    data: Any,
+    here: Any,
+    last: Any,
+    folded: Any,
+    units: Any,
+    made: Any,
+    room: Any,
+    pending: Any,
+    blank: Any,
+) -> Any:
+    """Units of letters of one to three bytes that are one each, which is what most text is made of.
+
+    All numbers are unsigned, for of every signed index numba asks whether it counts from the end.
+
+    Args:
+        here, last: where to begin, and where the document ends.
+        made, room: how many units there are, and may be.
+        pending: 1 where a space stands before the next letter, else 0.
+        blank: 1 where no letter came yet, else 0.
+    Returns:
+        Where it ended, how many units there are, and whether the last is a space, or there is none.
+    """
+    units[made] = _SPACE
+    made, blank = made + pending, blank | pending
+    while here < last and made < room:
+        start = here
+        end = min(last, here + (room - made))
+        while here < end and data[here] < 0x80:  # of which none is special
+            made, blank = _put(units, made, folded[data[here]], blank)
+            here += _ONE
+        end = min(last, here + _TWO * (room - made))
+        while here < end and data[here] >> 5 == 0x6:
+            value = folded[_of_two(data, here)]
+            if value >= SPECIAL:
+                return here, made, blank
+            made, blank = _put(units, made, value, blank)
+            here += _TWO
+        end = min(last, here + _THREE * (room - made))
+        while here < end and data[here] >> 4 == 0xE:
+            value = folded[_of_three(data, here)]
+            if value >= SPECIAL:
+                return here, made, blank
+            made, blank = _put(units, made, value, blank)
+            here += _THREE
+        if here == start:
+            break
+    return here, made, blank
+
+
+@compiled
+def _put(units: Any, made: Any, value: Any, blank: Any) -> Any:
+    """One more unit, unless it is a blank behind a blank; without branches, for nobody can foresee
+    where words end."""
+    is_blank = np.uint64(value == BLANK)
+    units[made] = _SPACE if value == BLANK else np.uint64(value)
+    return made + ((is_blank & blank) ^ _ONE), is_blank
+
+
+@compiled
+def _of_two(data: Any, at: Any) -> Any:
+    return np.uint32(data[at] & 0x1F) << 6 | np.uint32(data[at + _ONE] & 0x3F)
+
+
+@compiled
+def _of_three(data: Any, at: Any) -> Any:
+    high = np.uint32(data[at] & 0x0F) << 12 | np.uint32(data[at + _ONE] & 0x3F) << 6
+    return high | np.uint32(data[at + _TWO] & 0x3F)
+
+
+@compiled
+def _letter_before(data: Any, at: int) -> Any:
+    at -= 1
+    while data[at] & 0xC0 == 0x80:
+        at -= 1
+    return decode(data, at)[0]
 
 
 @compiled

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from nativize.compiled import compiled
 from nativize.dedup.fold import normal_form
 from nativize.dedup.shingles import (
-    CHUNK,
     COMPLICATED,
     FIELDS,
-    LONGEST_SEQUENCE,
+    HASHES,
     NORMAL,
     Shingling,
     add,
@@ -119,7 +118,7 @@ def _sign(
     places: Any,
     bands: Any,
 ) -> None:
-    state, hashes = np.empty(FIELDS, np.int64), np.empty(CHUNK + LONGEST_SEQUENCE, np.uint64)
+    state, hashes = np.empty(FIELDS, np.int64), np.empty(HASHES, np.uint64)
     sketch, digest = np.empty(permutations, np.uint64), np.empty(4, np.uint64)
     for text in range(len(offsets) - 1):
         start, stop = offsets[text], offsets[text + 1]
@@ -137,7 +136,7 @@ def _sign(
 
 @compiled
 def _sketches(data: Any, offsets: Any, how: Any, units: Any, found: Any) -> None:
-    state, hashes = np.empty(FIELDS, np.int64), np.empty(CHUNK + LONGEST_SEQUENCE, np.uint64)
+    state, hashes = np.empty(FIELDS, np.int64), np.empty(HASHES, np.uint64)
     digest = np.empty(4, np.uint64)
     for text in range(len(offsets) - 1):
         start, stop = offsets[text], offsets[text + 1]
