@@ -40,7 +40,7 @@ class Texts:
         """Python's strings; Arrow would leave a second copy of each in memory."""
         most = sum(len(text) if text.isascii() else 4 * len(text) for text in texts)
         data = np.empty(most, np.uint8)  # what is never written to takes no memory
-        room, offsets = memoryview(data), [0]
+        room, offsets = memoryview(data.data), [0]
         for text in texts:
             encoded = text.encode()
             offsets.append(offsets[-1] + len(encoded))

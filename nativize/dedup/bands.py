@@ -24,6 +24,8 @@ MOST_ENTRIES = 16_000_000
 """Of a band in one call, about: 130 MB; of more documents a band is joined in several."""
 WORTH_A_CALL = 1_000_000
 """Entries, 8 MB; of few documents a call joins several bands."""
+NARROWED = 8
+"""So many times as many entries are worth a call where most of them are only passed by."""
 ARRAYS: Mapping[str, DTypeLike] = {
     "takes_part": np.bool_, "touched": np.bool_, "merits": np.uint64, "clusters": np.uint32,
     "rows": np.uint32, "sketches": np.uint8,
@@ -85,7 +87,8 @@ class Bands:
 
     def slices(self) -> list["Slice"]:
         """All there is to join, in the pieces that are joined in one call."""
-        at_once = max(WORTH_A_CALL // len(self.load("touched")), 1)
+        worth = WORTH_A_CALL * (NARROWED if self.narrowed else 1)
+        at_once = max(worth // len(self.load("touched")), 1)
         firsts = range(0, self.count, at_once)
         some = [range(first, min(first + at_once, self.count)) for first in firsts]
         return [Slice(self, bands, part) for bands in some for part in range(self.parts)]

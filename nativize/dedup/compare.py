@@ -1,9 +1,10 @@
 """Exact similarity: how many distinct shingles two texts share, of all that either has.
 
-The shingles of one text stand in a table and in their order; those of the other pass by once. As
-near duplicates say the same in the same order, what follows a shared shingle is looked for behind
-it first: the table is asked where texts part, not at every shingle. Nothing is sorted, no set of
-the second is made, and a pair that cannot reach the threshold any more is left at once.
+The shingles of one text stand in a table, and its units in order beside it; the other passes by
+once. As near duplicates say the same in the same order, units are compared with units for as long
+as both texts go on alike: a shingle is hashed and looked up only where they part. Nothing is
+sorted, no set of the second is made, and a pair that cannot reach the threshold any more is left
+at once.
 """
 
 from typing import Any

@@ -117,10 +117,7 @@ class Documents:
     def of_shard(self, name: str, shard: int) -> NDArray[Any]:
         """The same of the documents of one shard; not to be changed."""
         count = int(self.begins[shard + 1] - self.begins[shard])
-        if not count:
-            return np.empty(0, COLUMNS[name])
-        begin, kind = _OFFSETS[name] * count, np.dtype(COLUMNS[name])
-        return self._mapped(shard).columns[begin : begin + kind.itemsize * count].view(kind)
+        return column_of(self._mapped(shard).columns, name, count)
 
     def of(self, name: str, documents: Numbers) -> NDArray[Any]:
         """The same of some documents, in any order and shape."""
@@ -269,9 +266,10 @@ def read_documents(
     return documents
 
 
-def read_column(path: Path, name: str, count: int) -> NDArray[Any]:
-    """A column of the documents of a file, so many as it has."""
-    return np.fromfile(path, COLUMNS[name], count, offset=_OFFSETS[name] * count)
+def column_of(columns: NDArray[np.uint8], name: str, count: int) -> NDArray[Any]:
+    """A column of the documents in a mapped file, so many as it has."""
+    begin, kind = _OFFSETS[name] * count, np.dtype(COLUMNS[name])
+    return columns[begin : begin + kind.itemsize * count].view(kind)
 
 
 def _read_ids(path: Path) -> pa.Array:

@@ -151,7 +151,7 @@ def _roll(units: Any, made: int, length: int, seed: Any, hashes: Any) -> None:
             for at in range(made + length - 4):
                 hashes[at] = hashes[at] * _BASE_SQUARED + hashes[at + 2]
         for place in range(4 if length >= 4 else 1, length):
-            later = units[place:]  # whose signs numba need not ask for
+            later = units[place:]  # of ``at + place`` numba asks whether it counts from the end
             for at in range(made):
                 hashes[at] = hashes[at] * _BASE + later[at]
     else:
@@ -318,7 +318,7 @@ def _of_three(data: Any, at: Any) -> Any:
 
 
 @compiled
-def _letter_before(data: Any, at: int) -> Any:
+def _letter_before(data: Any, at: Any) -> Any:
     at -= 1
     while data[at] & 0xC0 == 0x80:
         at -= 1

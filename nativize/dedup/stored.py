@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from nativize.dedup.documents import Documents, Mask, Numbers, read_column
+from nativize.dedup.documents import Documents, Mask, Numbers, column_of
 from nativize.dedup.fold import normal_form
+from nativize.dedup.mapped import mapped
 from nativize.dedup.pages import texts_in_pages
 from nativize.engine import CorpusEngine
 from nativize.errors import CorpusError
@@ -138,7 +140,11 @@ class WantedTexts:
         return texts_in_pages(self.shard, pages, rows, self.column("place"), self.column("bytes"))
 
     def column(self, name: str) -> NDArray[Any]:
-        return read_column(self.documents, name, self.count)[self.numbers]
+        return column_of(self._columns, name, self.count)[self.numbers]
+
+    @cached_property
+    def _columns(self) -> NDArray[np.uint8]:
+        return mapped(self.documents, np.uint8)
 
 
 def store_texts(some: Sequence[WantedTexts], out: Path) -> tuple[Numbers, Mask]:

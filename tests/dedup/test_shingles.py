@@ -19,6 +19,7 @@ ALPHABETS = {
     "ascii": "abcde ,.",
     "japanese": "あいがか゛漢字カーｶﾞ。、 ",
     "tibetan": "བོད་སྐད་ལ་ཡིག།",
+    "greek and cyrillic": "аЁйΣςά,  ",
     "indic": "कखि्ी়ाঅআ",
     "thai": "กขิี่้ำ",
     "marks": "aeo\u0301\u0308\u0323\u0328",
@@ -59,6 +60,32 @@ def test_similarity_is_that_of_python_sets(alphabet: str, by_words: bool, how: F
     pairs = np.array([(a, b) for a in range(40) for b in range(0, 40, 3)])
     found = similarities(Texts.of(texts), pairs, shingling(by_words=by_words, length=3, how=how))
     sets = [python_shingles(text, by_words=by_words, length=3, how=how) for text in texts]
+    for (a, b), similarity in zip(pairs.tolist(), found, strict=True):
+        union = sets[a] | sets[b]
+        assert similarity == (len(sets[a] & sets[b]) / len(union) if union else 0.0)
+
+
+def edited(text: str, generator: random.Random) -> str:
+    """A copy with pieces replaced, dropped, put in, repeated and moved."""
+    for _ in range(generator.randint(0, 8)):
+        at, length = generator.randrange(len(text)), generator.choice((1, 2, 30, 700))
+        piece = generator.choice(("", "〓", "x y ", text[at : at + length]))
+        behind = at + generator.choice((0, 1, length))
+        text = text[:at] + piece + text[behind:]
+        if generator.random() < 0.3:
+            text = text[at:] + text[:at]
+    return text
+
+
+@pytest.mark.parametrize("length", [1, 3, 4, 5, 8, 9, 40])
+@pytest.mark.parametrize("by_words", [False, True], ids=["characters", "words"])
+def test_edited_copies_are_as_alike_as_their_sets(by_words: bool, length: int) -> None:
+    generator, how = random.Random(length), Fold()
+    text = "".join(generator.choices("abcdeい う漢Я ", k=2 * CHUNK + 900))
+    texts = [text, *(edited(text, generator) for _ in range(12)), text[: length - 1], ""]
+    pairs = np.array([(a, b) for a in range(len(texts)) for b in range(len(texts))])
+    found = similarities(Texts.of(texts), pairs, shingling(by_words=by_words, length=length))
+    sets = [python_shingles(text, by_words=by_words, length=length, how=how) for text in texts]
     for (a, b), similarity in zip(pairs.tolist(), found, strict=True):
         union = sets[a] | sets[b]
         assert similarity == (len(sets[a] & sets[b]) / len(union) if union else 0.0)
